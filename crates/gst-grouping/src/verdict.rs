@@ -1,0 +1,158 @@
+//! What a grouping says to a person: sentences, each with the number behind it, and a recommendation.
+
+use gst_affinity::{Affinity, Dependence};
+
+use crate::order::{directed_metric, rounded};
+use crate::{GroupCount, Grouping, Method, Recommendation};
+
+/// Groups that agree less than this with those of bootstrap replicates (mean adjusted Rand index) are not to be built on.
+pub const STABLE_FROM: f64 = 0.6;
+
+/// What is known beside the grouping itself.
+pub(crate) struct Evidence<'a> {
+    pub(crate) affinity: &'a Affinity,
+    pub(crate) undetermined: usize,
+    pub(crate) order_note: &'a str,
+    pub(crate) replicates: usize,
+    /// Within share of the squared distances that were grouped by: of these groups, and the least there is for as many groups.
+    pub(crate) optimum: Option<(f64, f64)>,
+}
+
+/// The recommendation and the sentences.
+pub(crate) fn judge(grouping: &Grouping, evidence: &Evidence<'_>) -> (Recommendation, Vec<String>) {
+    let mut sentences = vec![groups(grouping)];
+    sentences.extend(count(grouping));
+    sentences.extend(heterogeneity(grouping));
+    if let Some((here, least)) = evidence.optimum.filter(|(_, least)| *least > 0.0) {
+        let (metric, groups) = (grouping.metric, grouping.groups.len());
+        sentences.push(format!(
+            "Of the squared distances by {metric}, {:.1} % is left inside; the best of all groupings into {groups} leaves {:.1} %.",
+            100.0 * here,
+            100.0 * least
+        ));
+    }
+    if evidence.undetermined > 0 {
+        let (undetermined, noun) = (evidence.undetermined, if evidence.undetermined == 1 { "pair" } else { "pairs" });
+        sentences.push(format!(
+            "{undetermined} {noun} of datasets undetermined (gradients lost in noise), counted as the median distance; more probe batches would tell."
+        ));
+    }
+    sentences.extend(structure(grouping));
+    sentences.extend(stability(grouping, evidence.replicates));
+    let dependence = measured_dependence(evidence.affinity);
+    sentences.push(dependence_sentence(dependence));
+    sentences.push(evidence.order_note.to_owned());
+    let (recommendation, reason) = recommend(grouping, dependence.map(Dependence::is_beyond_chance));
+    sentences.push(reason);
+    (recommendation, sentences)
+}
+
+fn groups(grouping: &Grouping) -> String {
+    let sizes = grouping.groups.iter().map(|g| g.len().to_string()).collect::<Vec<_>>().join(" + ");
+    let (datasets, groups, method, metric) = (grouping.datasets.len(), grouping.groups.len(), grouping.method, grouping.metric);
+    let by = if method.uses_distances() { format!("{method} over {metric}") } else { method.to_string() };
+    let noun = if groups == 1 { "group" } else { "groups" };
+    format!("{datasets} datasets in {groups} {noun} ({sizes}) by {by}; mean silhouette {:.2}.", grouping.silhouette)
+}
+
+fn count(grouping: &Grouping) -> Option<String> {
+    let chosen = grouping.groups.len();
+    let of = |groups: usize| grouping.count_scores.iter().find(|s| s.groups == groups).map(|s| s.score);
+    let here = of(chosen)?;
+    let others = grouping.count_scores.iter().filter(|s| s.groups != chosen && s.groups > 1);
+    Some(match grouping.count {
+        GroupCount::Eigengap => {
+            let next = others.map(|s| s.score).fold(0.0, f64::max);
+            let whole = of(1).filter(|gap| *gap > here);
+            let one = whole
+                .map(|gap| format!(" The gap after 1 is wider still ({gap:.3}): the graph itself does not fall into parts."));
+            format!("K by eigengap: {here:.3} after {chosen}, the next widest {next:.3}.{}", one.unwrap_or_default())
+        }
+        GroupCount::Silhouette => {
+            let next = others.map(|s| s.score).fold(-1.0, f64::max);
+            format!("K by silhouette: {here:.3} at {chosen}, the next best {next:.3}.")
+        }
+        _ => {
+            format!("K by the elbow of the within share: {here:.3} at {chosen}, {:.3} before it.", of(chosen - 1).unwrap_or(1.0))
+        }
+    })
+}
+
+fn heterogeneity(grouping: &Grouping) -> Option<String> {
+    let share = 100.0 * grouping.within_share()?;
+    let total = rounded(grouping.zeta_squared);
+    if share < 0.0 {
+        return Some(format!(
+            "Heterogeneity ζ² = {total} lies between groups; what is left inside them is no more than noise (debiased {share:.0} %)."
+        ));
+    }
+    Some(format!(
+        "Of the heterogeneity ζ² = {total}, {share:.0} % is left inside groups and {:.0} % lies between them.",
+        100.0 - share
+    ))
+}
+
+fn structure(grouping: &Grouping) -> Option<String> {
+    let test = grouping.structure?;
+    let numbers = format!(
+        "contrast {:.2} against {:.2} ± {:.2} in {} matrices without structure, p = {:.2}",
+        test.contrast, test.null_mean, test.null_deviation, test.samples, test.p_value
+    );
+    Some(if test.found() {
+        format!("The groups are told apart from chance ({numbers}).")
+    } else {
+        format!("No structure: chance gives groups as distinct as these ({numbers}).")
+    })
+}
+
+fn stability(grouping: &Grouping, replicates: usize) -> Option<String> {
+    let index = grouping.stability?;
+    let word = if index >= STABLE_FROM { "stable" } else { "not stable" };
+    Some(format!(
+        "The groups are {word} over {replicates} bootstrap replicates of the probe batches: mean adjusted Rand index {index:.2}. One probe of one model overstates this; compare with another seed."
+    ))
+}
+
+/// The directed part of transfer, or of the one-step lookahead, if it was measured often enough to have intervals.
+fn measured_dependence(affinity: &Affinity) -> Option<&Dependence> {
+    affinity.dependence(directed_metric(affinity)?).filter(|dependence| dependence.repeats > 1)
+}
+
+fn dependence_sentence(dependence: Option<&Dependence>) -> String {
+    let Some(found) = dependence else {
+        return "Dependence was not measured (it takes two repeats of `lookahead` or `transferability`): whether an order of groups can pay is open.".to_owned();
+    };
+    let (directed, pairs, metric) = (found.directed.len(), found.pairs, found.metric);
+    let chance = pairs as f64 * (1.0 - found.level);
+    format!(
+        "Dependence: in {directed} of {pairs} pairs one dataset helps the other more than the reverse, beyond the interval ({metric}); {chance:.0} would by chance."
+    )
+}
+
+fn recommend(grouping: &Grouping, is_dependent: Option<bool>) -> (Recommendation, String) {
+    let mix_all = |reason: String| (Recommendation::MixAll, format!("Recommendation: mix-all. {reason}"));
+    if grouping.groups.len() == 1 {
+        return mix_all("All datasets are in one group.".to_owned());
+    }
+    if !matches!(grouping.method, Method::Spectral | Method::Agglomerative | Method::Exact | Method::Community) {
+        let method = grouping.method;
+        return mix_all(format!("These groups (`{method}`) are a baseline; they say nothing of the data."));
+    }
+    let structured = grouping.structure.map(|test| test.found());
+    if structured == Some(false) {
+        return mix_all("The data give no reason to group.".to_owned());
+    }
+    if let Some(index) = grouping.stability.filter(|index| *index < STABLE_FROM) {
+        return mix_all(format!("The groups would be others with other probe batches (index {index:.2}, wanted {STABLE_FROM})."));
+    }
+    let compare =
+        |reason: &str| (Recommendation::Compare, format!("Recommendation: compare with mix-all, over several seeds. {reason}"));
+    match (structured, is_dependent) {
+        (_, Some(true)) => compare("Datasets build on one another: order the groups by `prerequisite`."),
+        (None, _) => mix_all("Whether there is structure was not tested, and nothing speaks for an order.".to_owned()),
+        (_, Some(false)) => {
+            mix_all("There are groups, but no dataset prepares for another; conflict alone has not made grouping pay.".to_owned())
+        }
+        (_, None) => compare("There are groups; groups alone have not made grouping pay, dependence was not measured."),
+    }
+}

@@ -1,0 +1,177 @@
+//! Weights that follow the losses.
+
+use crate::ScheduleError;
+use crate::weighting::scale;
+use serde::{Deserialize, Serialize};
+
+/// How the weights of a mixture follow the recorded losses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReweightRule {
+    /// What draws more samples to a dataset.
+    pub by: ReweightBy,
+    /// The weights move at every so-many-th evaluation, at least 1.
+    pub every: usize,
+    /// Exponent of the signal relative to its mean, 0 to 10: 0 leaves the base weights, 1 is proportional.
+    pub strength: f64,
+    /// Share of the mixture that stays at the base weights, above 0, at most 1: each dataset keeps at least this part of its base share.
+    pub floor: f64,
+    /// For `excess-loss`: the loss of each dataset that can be reached (a reference model's, or what noise leaves); 0 where `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Vec<f64>>,
+}
+
+/// What draws more samples to a dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ReweightBy {
+    /// Its loss above the reference (as DoReMi, 2305.10429, which trains a reference model): what is still to be learned.
+    #[default]
+    ExcessLoss,
+    /// Its relative loss drop since the evaluation before: what is being learned.
+    LearningProgress,
+}
+
+impl Default for ReweightRule {
+    fn default() -> Self {
+        Self { by: ReweightBy::default(), every: 1, strength: 1.0, floor: 0.5, reference: None }
+    }
+}
+
+impl ReweightRule {
+    pub(crate) fn check(&self) -> Result<(), ScheduleError> {
+        let bad = |field, found: String, expected| Err(ScheduleError::BadParameter { field, found, expected });
+        if self.every == 0 {
+            return bad("reweight: every", "0".to_owned(), "1 evaluation or more");
+        }
+        if !(0.0..=10.0).contains(&self.strength) {
+            return bad("reweight: strength", self.strength.to_string(), "0 to 10");
+        }
+        if !(self.floor > 0.0 && self.floor <= 1.0) {
+            return bad("reweight: floor", self.floor.to_string(), "a share above 0 and at most 1");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_for(&self, datasets: usize) -> Result<(), ScheduleError> {
+        if let Some(reference) = &self.reference
+            && reference.len() != datasets
+        {
+            return Err(ScheduleError::inconsistent(
+                "reweight: reference",
+                reference.len(),
+                format!("{datasets}, one loss a dataset"),
+            ));
+        }
+        self.check()
+    }
+}
+
+/// Shares in proportion to `base · (excess / mean excess)^strength`, mixed with the base shares by `floor`, where excess is the loss above
+/// `reference` (0 if `None`), at least 0.
+///
+/// `base` and `losses` (and `reference`) have one entry a dataset; a dataset without a finite loss keeps its base weight's proportion. If no
+/// dataset has an excess above 0, the base shares are returned. The result sums to 1.
+#[must_use]
+pub fn excess_loss_weights(
+    base: &[f64],
+    losses: &[Option<f64>],
+    reference: Option<&[f64]>,
+    strength: f64,
+    floor: f64,
+) -> Vec<f64> {
+    let reached = |dataset: usize| reference.and_then(|reference| reference.get(dataset)).copied().unwrap_or(0.0);
+    let excess: Vec<Option<f64>> = losses.iter().enumerate().map(|(i, loss)| loss.map(|loss| loss - reached(i))).collect();
+    follow(base, &excess, strength, floor)
+}
+
+/// Shares in proportion to `base · (progress / mean progress)^strength`, mixed with the base shares by `floor`, where progress is
+/// `(before − after) / |before|`, at least 0.
+///
+/// One entry a dataset; the rest as [`excess_loss_weights`].
+#[must_use]
+pub fn learning_progress_weights(
+    base: &[f64],
+    before: &[Option<f64>],
+    after: &[Option<f64>],
+    strength: f64,
+    floor: f64,
+) -> Vec<f64> {
+    let progress = |(before, after): (&Option<f64>, &Option<f64>)| Some(relative_drop((*before)?, (*after)?));
+    follow(base, &before.iter().zip(after).map(progress).collect::<Vec<_>>(), strength, floor)
+}
+
+/// `(before − after) / |before|`; 0 where `before` is 0.
+pub(crate) fn relative_drop(before: f64, after: f64) -> f64 {
+    if before == 0.0 { 0.0 } else { (before - after) / before.abs() }
+}
+
+fn follow(base: &[f64], signal: &[Option<f64>], strength: f64, floor: f64) -> Vec<f64> {
+    let mut base = base.to_vec();
+    scale(&mut base);
+    let known = |i: usize| signal.get(i).copied().flatten().filter(|value| value.is_finite()).map(|value| value.max(0.0));
+    let (mut sum, mut weight) = (0.0, 0.0);
+    for (i, &share) in base.iter().enumerate() {
+        if let Some(value) = known(i) {
+            sum += share * value;
+            weight += share;
+        }
+    }
+    if sum <= 0.0 || !sum.is_finite() {
+        return base;
+    }
+    let mean = sum / weight;
+    let mut moved: Vec<f64> =
+        base.iter().enumerate().map(|(i, &share)| share * known(i).map_or(1.0, |value| (value / mean).powf(strength))).collect();
+    scale(&mut moved);
+    base.iter().zip(&moved).map(|(base, moved)| floor * base + (1.0 - floor) * moved).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(found: &[f64], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}, expected {expected:?}");
+    }
+
+    #[test]
+    fn excess_loss() {
+        let even = [1.0, 1.0];
+        check(&excess_loss_weights(&even, &[Some(3.0), Some(1.0)], None, 1.0, 0.0), &[0.75, 0.25]);
+        check(&excess_loss_weights(&even, &[Some(3.0), Some(1.0)], None, 1.0, 0.5), &[0.625, 0.375]);
+        check(&excess_loss_weights(&even, &[Some(3.0), Some(1.0)], Some(&[2.0, 0.0]), 1.0, 0.0), &[0.5, 0.5]);
+        check(&excess_loss_weights(&even, &[Some(3.0), Some(1.0)], Some(&[9.0, 0.0]), 1.0, 0.1), &[0.05, 0.95]);
+        check(&excess_loss_weights(&even, &[Some(3.0), Some(1.0)], None, 0.0, 0.1), &[0.5, 0.5]);
+        check(&excess_loss_weights(&[3.0, 1.0], &[Some(0.0), Some(0.0)], None, 1.0, 0.1), &[0.75, 0.25]);
+        check(&excess_loss_weights(&even, &[None, Some(f64::NAN)], None, 1.0, 0.1), &[0.5, 0.5]);
+        // A dataset of unknown loss counts as one of the mean.
+        check(&excess_loss_weights(&[1.0; 3], &[Some(3.0), Some(1.0), None], None, 1.0, 0.0), &[0.5, 0.5 / 3.0, 1.0 / 3.0]);
+    }
+
+    #[test]
+    fn learning_progress() {
+        let even = [1.0, 1.0];
+        check(&learning_progress_weights(&even, &[Some(2.0), Some(2.0)], &[Some(1.0), Some(2.0)], 1.0, 0.2), &[0.9, 0.1]);
+        check(&learning_progress_weights(&even, &[Some(2.0), Some(2.0)], &[Some(3.0), Some(2.0)], 1.0, 0.2), &[0.5, 0.5]);
+        check(&learning_progress_weights(&even, &[Some(0.0), None], &[Some(1.0), Some(2.0)], 1.0, 0.2), &[0.5, 0.5]);
+    }
+
+    proptest! {
+        #[test]
+        fn shares_sum_to_one_and_keep_the_floor(
+            parts in prop::collection::vec((0.01_f64..1.0, prop::option::of(0.0_f64..10.0)), 1..20), strength in 0.0_f64..10.0, floor in 0.05_f64..1.0,
+        ) {
+            let (base, losses): (Vec<f64>, Vec<Option<f64>>) = parts.into_iter().unzip();
+            let sum: f64 = base.iter().sum();
+            let shares = excess_loss_weights(&base, &losses, None, strength, floor);
+            prop_assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            for (share, base) in shares.iter().zip(&base) {
+                prop_assert!(*share >= floor * base / sum - 1e-12);
+            }
+        }
+    }
+}

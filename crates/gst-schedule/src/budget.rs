@@ -1,0 +1,154 @@
+//! Budgets in samples, tokens or seconds of audio, turned into steps before step 0.
+
+use crate::{MAX_STEPS, Schedule, ScheduleError, ScheduleParams, simulate};
+use gst_affinity::{Cost, DatasetFacts};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// What a run may cost at most.
+///
+/// As text: `steps:2000`, `samples:64000`, `tokens:1000000`, `audio-seconds:36000`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Budget {
+    /// Optimizer steps.
+    Steps(u64),
+    /// Samples.
+    Samples(u64),
+    /// Tokens, by each dataset's mean ([`DatasetFacts::mean_tokens`]).
+    Tokens(u64),
+    /// Seconds of audio, by each dataset's mean ([`DatasetFacts::mean_audio_seconds`]).
+    AudioSeconds(f64),
+}
+
+impl Budget {
+    /// The most steps whose schedule keeps inside the budget; `params.steps` is not read. Put the result there.
+    ///
+    /// Tokens and seconds are those of the datasets as the schedule mixes them, so two strategies may get different steps from one budget.
+    ///
+    /// # Errors
+    /// [`ScheduleError::FactMissing`], [`ScheduleError::BudgetTooSmall`], [`ScheduleError::BadParameter`] for a budget of seconds that is
+    /// no positive number, and what [`Schedule::new`] finds wrong whatever the steps.
+    ///
+    /// # Example
+    /// ```
+    /// use gst_affinity::DatasetFacts;
+    /// use gst_schedule::{Budget, ScheduleParams, Weighting};
+    ///
+    /// let datasets = [DatasetFacts { mean_tokens: 20.0, ..DatasetFacts::new("notes", 500) }];
+    /// let params = ScheduleParams { batch_size: 10, weighting: Weighting::Uniform, ..ScheduleParams::default() };
+    /// assert_eq!(Budget::Tokens(10_100).steps(&datasets, None, &params)?, 50);
+    /// # Ok::<(), gst_schedule::ScheduleError>(())
+    /// ```
+    pub fn steps(
+        self,
+        datasets: &[DatasetFacts],
+        groups: Option<&[Vec<usize>]>,
+        params: &ScheduleParams,
+    ) -> Result<u64, ScheduleError> {
+        self.check_facts(datasets)?;
+        let plan = |steps| Schedule::new(datasets, groups, &ScheduleParams { steps, ..params.clone() });
+        let too_small = |reason: String| ScheduleError::BudgetTooSmall { budget: self.to_string(), reason };
+        let steps = match self {
+            Self::Steps(steps) => steps,
+            Self::Samples(samples) => samples / u64::from(params.batch_size.max(1)),
+            Self::Tokens(_) | Self::AudioSeconds(_) => {
+                // Steps too few for the stages cost nothing and fit; what else is wrong is found when the result is planned.
+                let fits = |steps| match plan(steps) {
+                    Ok(schedule) => simulate(&schedule).map(|simulation| self.holds(&simulation.total)),
+                    Err(_) => Ok(true),
+                };
+                let mut low = 0;
+                let mut high = 1;
+                while high < MAX_STEPS && fits(high)? {
+                    (low, high) = (high, high * 2);
+                }
+                while high - low > 1 {
+                    let middle = low + (high - low) / 2;
+                    if fits(middle)? { low = middle } else { high = middle }
+                }
+                low
+            }
+        };
+        if steps == 0 {
+            return Err(too_small("one step costs more".to_owned()));
+        }
+        match plan(steps) {
+            Ok(_) => Ok(steps),
+            Err(
+                error @ (ScheduleError::TooFewSteps { .. }
+                | ScheduleError::StagesDoNotFit { .. }
+                | ScheduleError::RampTooLong { .. }),
+            ) => Err(too_small(format!("it pays for {steps} steps; {error}"))),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn holds(self, cost: &Cost) -> bool {
+        match self {
+            Self::Steps(steps) => cost.steps <= steps,
+            Self::Samples(samples) => cost.samples <= samples,
+            Self::Tokens(tokens) => cost.tokens <= tokens,
+            Self::AudioSeconds(seconds) => cost.audio_seconds <= seconds,
+        }
+    }
+
+    fn check_facts(self, datasets: &[DatasetFacts]) -> Result<(), ScheduleError> {
+        if let Self::AudioSeconds(seconds) = self
+            && !(seconds.is_finite() && seconds > 0.0)
+        {
+            let (found, expected) = (seconds.to_string(), "a finite number of seconds above 0");
+            return Err(ScheduleError::BadParameter { field: "budget (audio seconds)", found, expected });
+        }
+        let fact = |dataset: &DatasetFacts| match self {
+            Self::Steps(_) | Self::Samples(_) => None,
+            Self::Tokens(_) => Some(("mean_tokens", dataset.mean_tokens)),
+            Self::AudioSeconds(_) => Some(("mean_audio_seconds", dataset.mean_audio_seconds)),
+        };
+        for dataset in datasets {
+            if let Some((field, value)) = fact(dataset)
+                && !(value.is_finite() && value > 0.0)
+            {
+                return Err(ScheduleError::FactMissing { dataset: dataset.name.clone(), field });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Steps(steps) => write!(f, "steps:{steps}"),
+            Self::Samples(samples) => write!(f, "samples:{samples}"),
+            Self::Tokens(tokens) => write!(f, "tokens:{tokens}"),
+            Self::AudioSeconds(seconds) => write!(f, "audio-seconds:{seconds}"),
+        }
+    }
+}
+
+impl FromStr for Budget {
+    type Err = ScheduleError;
+
+    /// # Errors
+    /// [`ScheduleError::Unreadable`] with the forms that are read.
+    fn from_str(text: &str) -> Result<Self, ScheduleError> {
+        let budget = text.split_once(':').and_then(|(unit, amount)| {
+            let amount = amount.trim();
+            match unit {
+                "steps" => amount.parse().ok().map(Self::Steps),
+                "samples" => amount.parse().ok().map(Self::Samples),
+                "tokens" => amount.parse().ok().map(Self::Tokens),
+                "audio-seconds" => amount.parse().ok().map(Self::AudioSeconds),
+                _ => None,
+            }
+        });
+        budget.ok_or_else(|| ScheduleError::Unreadable {
+            what: "budget",
+            found: text.to_owned(),
+            expected: "steps:NUMBER, samples:NUMBER, tokens:NUMBER or audio-seconds:NUMBER",
+        })
+    }
+}

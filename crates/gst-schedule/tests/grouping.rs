@@ -1,0 +1,52 @@
+//! From measured gradients to stages: the three planning crates together.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails is the test failing")]
+
+use gst_affinity::{Affinity, Cost, DatasetFacts, EstimateParams, GradientSamples, Metric, ProbeFacts};
+use gst_grouping::{GroupCount, Grouping, GroupingParams, Method, OrderBy};
+use gst_schedule::{Schedule, ScheduleParams, Strategy};
+
+/// Two datasets that pull one way and two that pull another, the larger pair second.
+fn grouping() -> Grouping {
+    let mut datasets =
+        [("a", 100), ("b", 400), ("c", 150), ("d", 350)].map(|(name, size)| DatasetFacts::new(name, size)).to_vec();
+    DatasetFacts::weigh_by_size(&mut datasets);
+    let mut gradients = GradientSamples::new(["a", "b", "c", "d"]).unwrap();
+    for (dataset, side) in [1.0_f32, -1.0, 1.0, -1.0].into_iter().enumerate() {
+        for batch in 0..4_u8 {
+            let noise = 0.01 * f32::from(batch);
+            gradients.push(dataset, vec![side, side + noise, 0.1 * dataset as f32, noise]).unwrap();
+        }
+    }
+    let probe = ProbeFacts { cost: Cost { steps: 50, samples: 1600, ..Cost::default() }, ..ProbeFacts::default() };
+    let affinity =
+        Affinity::estimate(&[gradients], datasets, Metric::GradientDistance, &EstimateParams::default(), probe).unwrap();
+    let params = GroupingParams {
+        method: Method::Agglomerative,
+        count: GroupCount::Fixed(2),
+        order: OrderBy::Size,
+        null_samples: 0,
+        ..GroupingParams::default()
+    };
+    Grouping::new(&affinity, &params).unwrap()
+}
+
+#[test]
+fn groups_become_stages_and_their_probe_is_charged_where_it_is_needed() {
+    let grouping = grouping();
+    for strategy in Strategy::ALL {
+        let params = ScheduleParams { strategy, steps: 200, ..ScheduleParams::default() };
+        let schedule = Schedule::from_grouping(&grouping, &params).unwrap();
+        assert_eq!(schedule.groups, grouping.groups);
+        let charged = if strategy.needs_groups() { 50 } else { 0 };
+        assert_eq!(schedule.probe_cost.steps, charged, "{strategy}");
+    }
+    let params = ScheduleParams { strategy: Strategy::GstProgressive, steps: 200, ..ScheduleParams::default() };
+    let schedule = Schedule::from_grouping(&grouping, &params).unwrap();
+    let mut pairs = grouping.groups.clone();
+    pairs.sort();
+    assert_eq!(pairs, [[0, 2], [1, 3]]);
+    assert_eq!(schedule.stages[0].datasets, grouping.groups[0]);
+    assert_eq!(schedule.stages[1].datasets, grouping.groups.concat());
+    assert_eq!(schedule.stages[0].steps, 30);
+}

@@ -1,0 +1,209 @@
+//! From a record to what a model is fed.
+
+use std::{path::PathBuf, sync::Arc};
+
+use rayon::prelude::*;
+
+use crate::{
+    audio::{self, SAMPLE_RATE},
+    cache::{CachedClip, DEFAULT_CACHE_BYTES, FeatureCache},
+    collection::{Collection, Dataset},
+    error::DataError,
+    mel::{Features, LogMel},
+    record::{Record, Split},
+    text::{TextError, TextTokenizer},
+};
+
+/// Seconds of a clip that are used unless set otherwise (Whisper's window); the rest is cut off.
+pub const DEFAULT_MAX_SECONDS: f64 = 30.0;
+
+/// One sample, ready for a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// Position of the dataset in the collection.
+    pub dataset: usize,
+    /// Position of the record in its split.
+    pub record: usize,
+    /// Log-mel features `[frames, mels]`.
+    pub features: Arc<Features>,
+    /// Token ids of the question, without specials.
+    pub prompt: Vec<u32>,
+    /// Token ids of the answer with a leading space, then end-of-sequence.
+    pub answer: Vec<u32>,
+    /// Length of the clip as used, in seconds.
+    pub audio_seconds: f64,
+}
+
+/// Means over the training records of one dataset.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Means {
+    /// Tokens a sample: question, answer and end-of-sequence.
+    pub tokens: f64,
+    /// Seconds of audio a sample.
+    pub audio_seconds: f64,
+}
+
+/// Loads examples from any thread: decodes, extracts features (kept in a cache), encodes the texts.
+#[derive(Debug, Clone)]
+pub struct ExampleSource {
+    collection: Arc<Collection>,
+    tokenizer: Arc<TextTokenizer>,
+    mel: LogMel,
+    cache: Arc<FeatureCache>,
+    max_seconds: f64,
+    padded: bool,
+}
+
+impl ExampleSource {
+    /// A source with a cache of [`DEFAULT_CACHE_BYTES`] of its own.
+    pub fn new(collection: Arc<Collection>, tokenizer: Arc<TextTokenizer>, mel: LogMel) -> Self {
+        let cache = Arc::new(FeatureCache::new(DEFAULT_CACHE_BYTES));
+        Self { collection, tokenizer, mel, cache, max_seconds: DEFAULT_MAX_SECONDS, padded: false }
+    }
+
+    /// Keeps features in `cache`, which only sources of equal features may share: same bands, seconds and padding.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Arc<FeatureCache>) -> Self {
+        self.cache = cache;
+        self
+    }
+
+    /// Uses the first `seconds` of a clip at most; below 10 ms counts as 10 ms. `padded`: silence fills it up to exactly that.
+    #[must_use]
+    pub fn with_seconds(mut self, seconds: f64, padded: bool) -> Self {
+        self.max_seconds = seconds.max(0.01);
+        self.padded = padded;
+        self
+    }
+
+    /// The datasets.
+    pub fn collection(&self) -> &Collection {
+        &self.collection
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &TextTokenizer {
+        &self.tokenizer
+    }
+
+    /// Mel bands of the features.
+    pub fn mels(&self) -> usize {
+        self.mel.mels()
+    }
+
+    /// The feature cache.
+    pub fn cache(&self) -> &FeatureCache {
+        &self.cache
+    }
+
+    /// The record behind an example.
+    ///
+    /// # Errors
+    /// When there is none at that position.
+    pub fn record(&self, split: Split, dataset: usize, index: usize) -> Result<(&Dataset, &Record), DataError> {
+        let found = self.collection.datasets.get(dataset);
+        let record = found.and_then(|found| Some((found, found.records(split).get(index)?)));
+        record.ok_or_else(|| DataError::NoSuchRecord {
+            dataset: found.map_or_else(|| dataset.to_string(), |found| found.name.clone()),
+            split,
+            index,
+            records: found.map_or(0, |found| found.records(split).len()),
+        })
+    }
+
+    /// Loads one example.
+    ///
+    /// # Errors
+    /// When there is no such record, its clip cannot be decoded, or a text cannot be encoded.
+    pub fn load(&self, split: Split, dataset: usize, index: usize) -> Result<Example, DataError> {
+        let (owner, record) = self.record(split, dataset, index)?;
+        let text = |source: TextError| DataError::Text { dataset: owner.name.clone(), id: record.id.clone(), source };
+        let clip = self.clip(owner, record)?;
+        let prompt = self.encode_question(&record.question).map_err(text)?;
+        let answer = self.encode_answer(&record.answer).map_err(text)?;
+        Ok(Example { dataset, record: index, features: clip.features, prompt, answer, audio_seconds: clip.seconds })
+    }
+
+    /// Token ids of a question as [`load`](Self::load) makes them.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses the text.
+    pub fn encode_question(&self, question: &str) -> Result<Vec<u32>, TextError> {
+        self.tokenizer.encode(question.trim())
+    }
+
+    /// Token ids of an answer as [`load`](Self::load) makes them: a leading space, and end-of-sequence behind.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses the text.
+    pub fn encode_answer(&self, answer: &str) -> Result<Vec<u32>, TextError> {
+        let mut ids = self.tokenizer.encode(&format!(" {}", answer.trim()))?;
+        ids.push(self.tokenizer.eos_id());
+        Ok(ids)
+    }
+
+    /// Features of 16 kHz mono `samples`, cut and padded as for every example, and the seconds used.
+    pub fn features(&self, samples: &[f32]) -> (Features, f64) {
+        let most = (self.max_seconds * f64::from(SAMPLE_RATE)).round() as usize;
+        let used = &samples[..samples.len().min(most)];
+        let features = if self.padded { self.mel.extract_padded(used, self.max_seconds) } else { self.mel.extract(used) };
+        (features, used.len() as f64 / f64::from(SAMPLE_RATE))
+    }
+
+    /// Means over the training records of a dataset, for planning; lengths are read from the audio headers.
+    ///
+    /// # Errors
+    /// When there is no such dataset, a header cannot be read, or a text cannot be encoded.
+    pub fn means(&self, dataset: usize) -> Result<Means, DataError> {
+        let (owner, _) = self.record(Split::Train, dataset, 0)?;
+        let sums: Result<Vec<(usize, f64)>, DataError> = owner
+            .train
+            .par_iter()
+            .map(|record| {
+                let text = |source: TextError| DataError::Text { dataset: owner.name.clone(), id: record.id.clone(), source };
+                let tokens = self.encode_question(&record.question).map_err(text)?.len()
+                    + self.encode_answer(&record.answer).map_err(text)?.len();
+                let seconds = audio::duration(&owner.audio_path(record)).map_err(|source| DataError::Audio {
+                    dataset: owner.name.clone(),
+                    id: record.id.clone(),
+                    source,
+                })?;
+                Ok((tokens, seconds.min(self.max_seconds)))
+            })
+            .collect();
+        let sums = sums?;
+        let count = sums.len() as f64;
+        // Summed in order, so that the result does not depend on the threads.
+        let tokens = sums.iter().map(|(tokens, _)| *tokens as f64).sum::<f64>() / count;
+        let audio_seconds = sums.iter().map(|(_, seconds)| seconds).sum::<f64>() / count;
+        Ok(Means { tokens, audio_seconds })
+    }
+
+    fn clip(&self, dataset: &Dataset, record: &Record) -> Result<CachedClip, DataError> {
+        let path: PathBuf = dataset.audio_path(record);
+        if let Some(clip) = self.cache.get(&path) {
+            return Ok(clip);
+        }
+        let waveform = audio::decode(&path).map_err(|source| DataError::Audio {
+            dataset: dataset.name.clone(),
+            id: record.id.clone(),
+            source,
+        })?;
+        let (features, seconds) = self.features(&waveform.samples);
+        let clip = CachedClip { features: Arc::new(features), seconds };
+        self.cache.put(path, clip.clone());
+        Ok(clip)
+    }
+}
+
+/// The texts of the training records as examples spell them, for [`TextTokenizer::train`]: every question once, and every
+/// answer `weight` times with its leading space, so that answers become single tokens first.
+pub fn training_texts(collection: &Collection, weight: usize) -> Vec<String> {
+    let mut texts = Vec::new();
+    for record in collection.datasets.iter().flat_map(|dataset| &dataset.train) {
+        texts.push(record.question.trim().to_owned());
+        let answer = format!(" {}", record.answer.trim());
+        texts.extend(std::iter::repeat_n(answer, weight));
+    }
+    texts
+}

@@ -1,0 +1,60 @@
+//! AudioQA data: from a folder of recordings and questions to what a model is fed.
+//!
+//! A folder holds datasets, `NAME/{audio/*, train.jsonl, test.jsonl}`, one JSON object a line with `id`, `audio`, `question`,
+//! `answer`, `choices` and `domain`. Everything that can be wrong with it is an error that names file, line and remedy
+//! before any training begins.
+//!
+//! ```no_run
+//! use std::{path::Path, sync::Arc};
+//! use gst_data::{Collection, ExampleSource, OpenParams, Split, mel::LogMel, text::TextTokenizer, training_texts};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let collection = Arc::new(Collection::open(Path::new("data"), &OpenParams::default())?);
+//! let texts = training_texts(&collection, 4);
+//! let tokenizer = Arc::new(TextTokenizer::train(texts.iter().map(String::as_str), 1024)?);
+//! let source = ExampleSource::new(collection, tokenizer, LogMel::new(80)?);
+//! let example = source.load(Split::Train, 0, 0)?;
+//! println!("{} frames, {} answer tokens", example.features.frames, example.answer.len());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | module or type | holds |
+//! |---|---|
+//! | [`Collection`], [`Dataset`], [`Record`] | what lies on disk, checked; hold-out, limit, fingerprint, majority baseline |
+//! | [`audio`] | WAV, FLAC, OGG/Vorbis, MP3 to 16 kHz mono |
+//! | [`mel`] | log-mel features as Whisper's front end defines them |
+//! | [`text`] | byte-level BPE, or any `tokenizer.json` |
+//! | [`ExampleSource`], [`FeatureCache`] | samples ready for a batch, from any thread |
+//! | [`loader`] | work ahead in threads, handed over in order |
+//! | [`check`] | what is in a folder and what is wrong with it |
+//! | [`suite`] | fourteen generated datasets |
+
+mod baseline;
+mod cache;
+mod collection;
+mod error;
+mod example;
+mod folder;
+mod hash;
+mod record;
+mod split;
+
+pub mod audio;
+pub mod check;
+pub mod loader;
+pub mod manifest;
+pub mod mel;
+pub mod suite;
+pub mod text;
+
+pub use cache::{CacheCounts, CachedClip, DEFAULT_CACHE_BYTES, FeatureCache};
+pub use collection::{Collection, Dataset, MAX_PROBLEMS, OpenParams};
+pub use error::{DataError, Place};
+pub use example::{DEFAULT_MAX_SECONDS, Example, ExampleSource, Means, training_texts};
+pub use record::{Record, Split};
+
+/// The README's example, compiled with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

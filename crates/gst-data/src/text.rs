@@ -1,0 +1,225 @@
+//! Text to token ids and back.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use tokenizers::{
+    AddedToken, Tokenizer, TokenizerImpl,
+    decoders::byte_level::ByteLevel as ByteLevelDecoder,
+    models::bpe::{BPE, BpeTrainer},
+    normalizers::NormalizerWrapper,
+    pre_tokenizers::byte_level::ByteLevel,
+    processors::PostProcessorWrapper,
+};
+
+/// Padding, beginning and end of sequence of a trained tokenizer, with ids 0, 1 and 2.
+pub const SPECIALS: [&str; 3] = ["<pad>", "<bos>", "<eos>"];
+
+/// Smallest vocabulary that can be trained: the specials and all 256 bytes.
+pub const MIN_VOCAB: usize = 256 + SPECIALS.len();
+
+/// Largest vocabulary that can be trained.
+pub const MAX_VOCAB: usize = 1 << 20;
+
+/// Names that other tokenizers use for our specials, in order of preference.
+const PAD_NAMES: &[&str] = &["<pad>", "[PAD]", "<|pad|>", "<|finetune_right_pad_id|>", "<|endoftext|>"];
+const BOS_NAMES: &[&str] = &["<bos>", "<s>", "<|begin_of_text|>", "<|startoftext|>", "[CLS]", "<|endoftext|>"];
+const EOS_NAMES: &[&str] = &["<eos>", "</s>", "<|end_of_text|>", "<|eot_id|>", "<|im_end|>", "[SEP]", "<|endoftext|>"];
+
+/// Why a tokenizer cannot be made or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// Vocabulary size out of range.
+    #[error("vocabulary of {found}; expected {MIN_VOCAB} (all bytes and the specials) to {MAX_VOCAB}")]
+    VocabSize {
+        /// What was asked for.
+        found: usize,
+    },
+    /// No text to learn from.
+    #[error("no text to train the tokenizer on")]
+    NoText,
+    /// The library's trainer failed.
+    #[error("training the tokenizer failed: {reason}")]
+    Train {
+        /// What it said.
+        reason: String,
+    },
+    /// A file that is no tokenizer.
+    #[error("{}: not a usable tokenizer.json: {reason}", path.display())]
+    Load {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A tokenizer without a token we need.
+    #[error("{}: no {role} token; looked for {names}", path.display())]
+    NoSpecial {
+        /// The file.
+        path: PathBuf,
+        /// `end-of-sequence`, …
+        role: &'static str,
+        /// The names looked for.
+        names: String,
+    },
+    /// The file could not be written.
+    #[error("{}: cannot save the tokenizer: {reason}", path.display())]
+    Save {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A text could not be encoded.
+    #[error("cannot encode {text:?}: {reason}")]
+    Encode {
+        /// The beginning of the text.
+        text: String,
+        /// What the tokenizer said.
+        reason: String,
+    },
+    /// Ids that could not be decoded.
+    #[error("cannot decode {count} ids: {reason}")]
+    Decode {
+        /// How many ids.
+        count: usize,
+        /// What the tokenizer said.
+        reason: String,
+    },
+}
+
+/// A tokenizer with known padding, begin and end tokens. Names of specials inside a text are encoded as ordinary text.
+#[derive(Clone)]
+pub struct TextTokenizer {
+    inner: Tokenizer,
+    pad: u32,
+    bos: u32,
+    eos: u32,
+}
+
+impl fmt::Debug for TextTokenizer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("TextTokenizer").field("vocab_size", &self.vocab_size()).finish_non_exhaustive()
+    }
+}
+
+impl TextTokenizer {
+    /// Trains a byte-level BPE of at most `vocab_size` tokens: equal texts in any order give equal tokenizers, on any
+    /// number of threads. Small texts end with fewer tokens than asked for.
+    ///
+    /// # Errors
+    /// When `vocab_size` is outside `[MIN_VOCAB, MAX_VOCAB]` or there is no text.
+    pub fn train<'a>(texts: impl Iterator<Item = &'a str>, vocab_size: usize) -> Result<Self, TextError> {
+        if !(MIN_VOCAB..=MAX_VOCAB).contains(&vocab_size) {
+            return Err(TextError::VocabSize { found: vocab_size });
+        }
+        let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
+        if texts.is_empty() {
+            return Err(TextError::NoText);
+        }
+        let specials = SPECIALS.map(|name| AddedToken::from(name, true));
+        let mut trainer = BpeTrainer::builder()
+            .show_progress(false)
+            .vocab_size(vocab_size)
+            .special_tokens(specials.to_vec())
+            .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+            .build();
+        let mut bpe: TokenizerImpl<BPE, NormalizerWrapper, ByteLevel, PostProcessorWrapper, ByteLevelDecoder> =
+            TokenizerImpl::new(BPE::default());
+        bpe.with_pre_tokenizer(Some(ByteLevel::default().add_prefix_space(false)));
+        bpe.with_decoder(Some(ByteLevelDecoder::default()));
+        let failed = |error: tokenizers::Error| TextError::Train { reason: error.to_string() };
+        bpe.train(&mut trainer, texts.into_iter()).map_err(failed)?;
+        // Through the file format, so that a tokenizer just trained and one loaded behave alike.
+        let json = bpe.to_string(false).map_err(failed)?;
+        let inner: Tokenizer = json.parse().map_err(failed)?;
+        Self::new(inner, Path::new("(trained)"))
+    }
+
+    /// Reads any `tokenizer.json`. Padding and begin fall back to the end token where the file has none.
+    ///
+    /// # Errors
+    /// When the file cannot be read or has no end-of-sequence token.
+    pub fn from_file(path: &Path) -> Result<Self, TextError> {
+        let load = |reason: String| TextError::Load { path: path.into(), reason };
+        let bytes = std::fs::read(path).map_err(|error| load(error.to_string()))?;
+        let inner = Tokenizer::from_bytes(bytes).map_err(|error| load(error.to_string()))?;
+        Self::new(inner, path)
+    }
+
+    fn new(mut inner: Tokenizer, path: &Path) -> Result<Self, TextError> {
+        inner.set_encode_special_tokens(true);
+        let find = |names: &[&str]| names.iter().find_map(|name| inner.token_to_id(name));
+        let eos = find(EOS_NAMES).ok_or_else(|| TextError::NoSpecial {
+            path: path.into(),
+            role: "end-of-sequence",
+            names: EOS_NAMES.join(", "),
+        })?;
+        let (pad, bos) = (find(PAD_NAMES).unwrap_or(eos), find(BOS_NAMES).unwrap_or(eos));
+        Ok(Self { inner, pad, bos, eos })
+    }
+
+    /// Writes `tokenizer.json`, first beside it and then renamed, so that a reader never sees half a file.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), TextError> {
+        let failed = |reason: String| TextError::Save { path: path.into(), reason };
+        let text = self.to_json()?;
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".part");
+        std::fs::write(&aside, text).map_err(|error| failed(error.to_string()))?;
+        std::fs::rename(&aside, path).map_err(|error| failed(error.to_string()))
+    }
+
+    /// The text of `tokenizer.json`.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot be written as JSON.
+    pub fn to_json(&self) -> Result<String, TextError> {
+        self.inner.to_string(true).map_err(|error| TextError::Save { path: "tokenizer.json".into(), reason: error.to_string() })
+    }
+
+    /// Token ids of `text`, without specials.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses the text.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, TextError> {
+        let encoding = self
+            .inner
+            .encode_fast(text, false)
+            .map_err(|error| TextError::Encode { text: text.chars().take(80).collect(), reason: error.to_string() })?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The text of `ids`, specials left out.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses the ids.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, TextError> {
+        self.inner.decode(ids, true).map_err(|error| TextError::Decode { count: ids.len(), reason: error.to_string() })
+    }
+
+    /// Id of the padding token.
+    pub fn pad_id(&self) -> u32 {
+        self.pad
+    }
+
+    /// Id of the begin-of-sequence token.
+    pub fn bos_id(&self) -> u32 {
+        self.bos
+    }
+
+    /// Id of the end-of-sequence token.
+    pub fn eos_id(&self) -> u32 {
+        self.eos
+    }
+
+    /// Number of tokens, specials included: every id is below it.
+    pub fn vocab_size(&self) -> usize {
+        self.inner.get_vocab_size(true)
+    }
+}

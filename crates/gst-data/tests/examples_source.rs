@@ -1,0 +1,138 @@
+//! Examples as a model is fed them, and the feature cache.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
+
+mod fixture;
+
+use std::{fs, path::PathBuf, sync::Arc, thread};
+
+use fixture::Root;
+use gst_data::{
+    CachedClip, Collection, DataError, ExampleSource, FeatureCache, OpenParams, Split,
+    audio::AudioError,
+    mel::{Features, LogMel},
+    text::TextTokenizer,
+    training_texts,
+};
+
+fn source(root: &Root) -> ExampleSource {
+    let collection = Arc::new(Collection::open(root.path(), &OpenParams::default()).unwrap());
+    let texts = training_texts(&collection, 4);
+    let tokenizer = TextTokenizer::train(texts.iter().map(String::as_str), 400).unwrap();
+    ExampleSource::new(collection, Arc::new(tokenizer), LogMel::new(80).unwrap())
+}
+
+#[test]
+fn an_example_is_what_the_record_says() {
+    let root = Root::new();
+    root.dataset("a", 6, 2, 1);
+    root.dataset("b", 6, 2, 2);
+    let source = source(&root);
+    for split in Split::ALL {
+        for dataset in 0..2 {
+            for index in 0..source.collection().datasets[dataset].records(split).len() {
+                let example = source.load(split, dataset, index).unwrap();
+                let (_, record) = source.record(split, dataset, index).unwrap();
+                assert_eq!((example.dataset, example.record, example.audio_seconds), (dataset, index, 0.05));
+                assert_eq!((example.features.frames, example.features.mels), (5, 80));
+                assert_eq!(source.tokenizer().decode(&example.prompt).unwrap(), record.question);
+                let (last, answer) = example.answer.split_last().unwrap();
+                assert_eq!(*last, source.tokenizer().eos_id());
+                assert_eq!(answer.len(), 1, "`{}` is one token", record.answer);
+                assert_eq!(source.tokenizer().decode(answer).unwrap(), format!(" {}", record.answer));
+            }
+        }
+    }
+    let means = source.means(1).unwrap();
+    let first = source.load(Split::Train, 1, 0).unwrap();
+    assert!((means.audio_seconds - 0.05).abs() < 1e-12);
+    assert_eq!(means.tokens, (first.prompt.len() + first.answer.len()) as f64);
+}
+
+#[test]
+fn questions_of_one_clip_share_features() {
+    let root = Root::new();
+    root.dataset("a", 6, 2, 2);
+    let source = source(&root);
+    let (first, second) = (source.load(Split::Test, 0, 0).unwrap(), source.load(Split::Test, 0, 1).unwrap());
+    assert!(Arc::ptr_eq(&first.features, &second.features));
+    assert_eq!((source.cache().counts().hits, source.cache().counts().misses), (1, 1));
+}
+
+#[test]
+fn threads_load_what_one_loads() {
+    let root = Root::new();
+    root.dataset("a", 12, 4, 2);
+    let alone = source(&root);
+    let expected: Vec<_> = (0..8).map(|index| alone.load(Split::Test, 0, index).unwrap()).collect();
+    let shared = source(&root);
+    let found: Vec<Vec<_>> = thread::scope(|scope| {
+        let loads: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| (0..8).map(|index| shared.load(Split::Test, 0, index).unwrap()).collect())).collect();
+        loads.into_iter().map(|load| load.join().unwrap()).collect()
+    });
+    assert!(found.iter().all(|found| *found == expected));
+}
+
+#[test]
+fn cut_and_padded() {
+    let root = Root::new();
+    root.dataset("a", 4, 1, 1);
+    let cut = source(&root).with_seconds(0.03, false).load(Split::Test, 0, 0).unwrap();
+    assert_eq!((cut.features.frames, cut.audio_seconds), (3, 0.03));
+    let padded = source(&root).with_seconds(1.0, true).load(Split::Test, 0, 0).unwrap();
+    assert_eq!((padded.features.frames, padded.audio_seconds), (100, 0.05));
+}
+
+#[test]
+fn what_is_not_there() {
+    let root = Root::new();
+    let folder = root.dataset("a", 4, 1, 1);
+    let source = source(&root);
+    for (dataset, index, part) in [(0, 1, "dataset a, which has 1"), (9, 0, "dataset 9, which has 0")] {
+        let error = source.load(Split::Test, dataset, index).unwrap_err();
+        assert!(matches!(error, DataError::NoSuchRecord { .. }) && error.to_string().contains(part), "{error}");
+    }
+    fs::remove_file(folder.join("audio/4.wav")).unwrap();
+    let error = source.load(Split::Test, 0, 0).unwrap_err();
+    assert!(matches!(&error, DataError::Audio { source: AudioError::Read { .. }, .. }), "{error}");
+    assert!(error.to_string().contains("a-4-0") && error.to_string().contains("4.wav"), "{error}");
+}
+
+fn clip(frames: usize) -> CachedClip {
+    CachedClip { features: Arc::new(Features { frames, mels: 1, values: vec![0.0; frames] }), seconds: 1.0 }
+}
+
+#[test]
+fn the_cache_keeps_to_its_budget() {
+    let cache = FeatureCache::new(1_000);
+    for number in 0..200usize {
+        cache.put(PathBuf::from(number.to_string()), clip(number % 30));
+        assert!(cache.bytes() <= 1_000);
+        // What was put last is there.
+        assert!(cache.get(&PathBuf::from(number.to_string())).is_some(), "{number}");
+    }
+    assert!(cache.counts().evicted > 100);
+    let kept: usize = (0..200)
+        .filter_map(|number: usize| cache.get(&PathBuf::from(number.to_string())))
+        .map(|clip| clip.features.bytes())
+        .sum();
+    assert_eq!(kept, cache.bytes());
+    cache.put("large".into(), clip(300));
+    assert!(cache.get(&PathBuf::from("large")).is_none());
+    let none = FeatureCache::new(0);
+    none.put("a".into(), clip(1));
+    assert!(none.get(&PathBuf::from("a")).is_none());
+}
+
+#[test]
+fn a_small_cache_changes_nothing_but_time() {
+    let root = Root::new();
+    root.dataset("a", 12, 4, 1);
+    let (plenty, scarce) = (source(&root), source(&root).with_cache(Arc::new(FeatureCache::new(4_000))));
+    for _ in 0..3 {
+        for index in 0..4 {
+            assert_eq!(plenty.load(Split::Test, 0, index).unwrap(), scarce.load(Split::Test, 0, index).unwrap());
+        }
+    }
+    assert!(scarce.cache().counts().evicted > 0 && plenty.cache().counts().evicted == 0);
+}

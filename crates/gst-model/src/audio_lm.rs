@@ -1,0 +1,86 @@
+//! What everything above this crate knows of a model.
+
+use burn::module::Module;
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Int, Tensor, TensorData};
+
+use crate::Batch;
+
+/// An audio language model: answers questions about sounds.
+///
+/// To add one, implement this and give it a preset; training, probing and evaluation need nothing else.
+pub trait AudioLm: Module {
+    /// Logits at every position that predicts an answer token, by teacher forcing.
+    fn answer_logits(&self, batch: &Batch) -> AnswerLogits;
+
+    /// Greedy answers, without the end-of-sequence token, at most `max_tokens` long. Answers in `batch` are not looked at.
+    fn generate(&self, batch: &Batch, max_tokens: usize) -> Vec<Vec<u32>>;
+
+    /// Tokens the model knows.
+    fn vocabulary(&self) -> usize;
+}
+
+/// Teacher-forced predictions of a batch's answers.
+#[derive(Debug, Clone)]
+pub struct AnswerLogits {
+    /// `[answer tokens, vocabulary]`, the tokens of sample 0 first.
+    pub logits: Tensor<2>,
+    /// The token that each row should predict.
+    pub targets: Vec<u32>,
+    /// Answer tokens of each sample, end-of-sequence included.
+    pub lengths: Vec<usize>,
+}
+
+impl AnswerLogits {
+    /// Cross-entropy of each answer token in nats, `[answer tokens]`.
+    pub fn token_losses(&self) -> Tensor<1> {
+        let device = self.logits.device();
+        let targets: Vec<i32> = self.targets.iter().map(|&token| i32::try_from(token).unwrap_or(0)).collect();
+        let count = targets.len();
+        let targets = Tensor::<2, Int>::from_data(TensorData::new(targets, [count, 1]), &device);
+        log_softmax(self.logits.clone(), 1).gather(1, targets).neg().reshape([count])
+    }
+
+    /// Loss and correctness of each sample, on the host.
+    ///
+    /// A greedy answer equals the reference exactly when every teacher-forced prediction, end-of-sequence included, is right:
+    /// up to the first mistake both see the same prefix. So exact match needs no generation.
+    #[must_use]
+    pub fn scores(&self) -> Vec<Scores> {
+        let losses: Vec<f32> = self.token_losses().into_data().iter::<f32>().collect();
+        let predicted: Vec<i64> = self.logits.clone().argmax(1).into_data().iter::<i64>().collect();
+        let right: Vec<bool> = predicted.iter().zip(&self.targets).map(|(&found, &token)| found == i64::from(token)).collect();
+        let mut start = 0;
+        let mut scores = Vec::with_capacity(self.lengths.len());
+        for &length in &self.lengths {
+            let rows = start..start + length;
+            start += length;
+            let loss = losses[rows.clone()].iter().map(|&loss| f64::from(loss)).sum();
+            let right = &right[rows];
+            let words = &right[..length.saturating_sub(1)];
+            scores.push(Scores {
+                loss,
+                tokens: length,
+                right_tokens: words.iter().filter(|&&right| right).count(),
+                right_eos: right.last().copied().unwrap_or(false),
+                exact: right.iter().all(|&right| right),
+            });
+        }
+        scores
+    }
+}
+
+/// How one sample's answer was predicted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scores {
+    /// Sum of the token losses in nats, end-of-sequence included.
+    pub loss: f64,
+    /// Answer tokens, end-of-sequence included.
+    pub tokens: usize,
+    /// Correct tokens, end-of-sequence left out.
+    pub right_tokens: usize,
+    /// Whether end-of-sequence was predicted where it stands.
+    pub right_eos: bool,
+    /// Whether the greedy answer equals the reference.
+    pub exact: bool,
+}

@@ -1,0 +1,148 @@
+//! Presets and sizes of a model.
+
+use std::sync::{Mutex, PoisonError};
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::encoder::STRIDE;
+use crate::{MiniAudioLm, ModelError};
+
+static DRAWING: Mutex<()> = Mutex::new(());
+
+/// Names that [`ModelConfig::preset`] knows.
+pub const PRESETS: &[&str] = &["mini"];
+
+/// Sizes of a [`MiniAudioLm`]. Lengths are in frames of the log-mel (10 ms) unless stated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// The preset these sizes come from.
+    pub preset: String,
+    /// Mel bands of the input; a multiple of 8.
+    pub mels: usize,
+    /// Channels after the overlapping patches and after their merging, see [`crate::encoder`].
+    pub channels: [usize; 2],
+    /// Width of encoder, bridge and decoder.
+    pub width: usize,
+    /// Attention heads; divides `width`.
+    pub heads: usize,
+    /// Width of the feed-forward layers.
+    pub hidden: usize,
+    /// Transformer blocks of the encoder.
+    pub encoder_layers: usize,
+    /// Transformer blocks of the decoder.
+    pub decoder_layers: usize,
+    /// Encoder frames (80 ms each) in one window of the bridge.
+    pub window: usize,
+    /// Embeddings that the bridge makes of one window.
+    pub queries: usize,
+    /// Embeddings that the statistics of the whole clip give, see [`crate::summary`].
+    pub summaries: usize,
+    /// Tokens that the tokenizer knows; 0 until [`ModelConfig::with_vocabulary`].
+    pub vocabulary: usize,
+    /// Dropout probability after attention and feed-forward layers, in `[0, 1)`.
+    pub dropout: f64,
+}
+
+impl ModelConfig {
+    /// The sizes of a preset.
+    ///
+    /// # Errors
+    /// [`ModelError::UnknownPreset`] for a name that is not in [`PRESETS`].
+    pub fn preset(name: &str) -> Result<Self, ModelError> {
+        match name {
+            "mini" => Ok(Self {
+                preset: name.to_owned(),
+                mels: 80,
+                channels: [32, 64],
+                width: 96,
+                heads: 4,
+                hidden: 256,
+                encoder_layers: 2,
+                decoder_layers: 2,
+                window: 4,
+                queries: 2,
+                summaries: 2,
+                vocabulary: 0,
+                dropout: 0.1,
+            }),
+            _ => Err(ModelError::UnknownPreset {
+                found: name.to_owned(),
+                known: PRESETS.iter().map(|&name| name.to_owned()).collect(),
+            }),
+        }
+    }
+
+    /// The same sizes for a tokenizer of `vocabulary` tokens.
+    #[must_use]
+    pub fn with_vocabulary(mut self, vocabulary: usize) -> Self {
+        self.vocabulary = vocabulary;
+        self
+    }
+
+    /// A model with fresh weights that depend on `seed` alone.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] when a size cannot be built.
+    pub fn init(&self, seed: u64, device: &Device) -> Result<MiniAudioLm, ModelError> {
+        self.check()?;
+        // The generator behind `seed` may be one for the whole process (on the CPU it is): nobody else may draw in between.
+        let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+        device.seed(seed);
+        let model = MiniAudioLm::new(self, device);
+        // Burn draws a parameter when it is first touched: touch all of them here, in the order of their paths.
+        model.visit(&mut Materialize);
+        Ok(model)
+    }
+
+    fn check(&self) -> Result<(), ModelError> {
+        let positive = [
+            ("mels", self.mels),
+            ("channels", self.channels[0].min(self.channels[1])),
+            ("width", self.width),
+            ("heads", self.heads),
+            ("hidden", self.hidden),
+            ("window", self.window),
+            ("queries", self.queries),
+            ("summaries", self.summaries),
+            ("vocabulary", self.vocabulary),
+        ];
+        for (field, found) in positive {
+            if found == 0 {
+                return Err(ModelError::Config { field, found: "0".into(), expected: "at least 1".into() });
+            }
+        }
+        if !self.mels.is_multiple_of(STRIDE) {
+            return Err(ModelError::Config {
+                field: "mels",
+                found: self.mels.to_string(),
+                expected: format!("a multiple of {STRIDE}"),
+            });
+        }
+        if !self.width.is_multiple_of(2 * self.heads) {
+            return Err(ModelError::Config {
+                field: "width",
+                found: self.width.to_string(),
+                expected: format!("a multiple of twice `heads` ({})", 2 * self.heads),
+            });
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(ModelError::Config {
+                field: "dropout",
+                found: self.dropout.to_string(),
+                expected: "a probability in [0, 1)".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+struct Materialize;
+
+impl ModuleVisitor for Materialize {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let _ = param.val();
+    }
+}

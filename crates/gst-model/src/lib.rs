@@ -1,0 +1,49 @@
+//! Audio language models on Burn.
+//!
+//! A model answers a question about a sound: an audio encoder turns log-mel features into frames, window-level queries turn
+//! each window of frames into one embedding (SALMONN's bridge, arXiv 2310.13289), a projector carries these into the language
+//! model's space, and a causal decoder reads `[audio][question][answer]`. Only answer tokens and the end-of-sequence token
+//! carry loss.
+//!
+//! Everything above this crate speaks to models through [`AudioLm`]: a [`Batch`] goes in, [`AnswerLogits`] come out.
+//!
+//! ```
+//! use gst_model::{AudioLm, Batch, ModelConfig, Sample};
+//!
+//! let device = burn::tensor::Device::flex();
+//! let config = ModelConfig::preset("mini")?.with_vocabulary(64);
+//! let model = config.init(7, &device)?;
+//! let features = gst_data::mel::Features { frames: 50, mels: 80, values: vec![0.0; 50 * 80] };
+//! let batch = Batch::collate(&[Sample { features: &features, prompt: &[5, 6], answer: &[7, 2] }], 2)?;
+//! assert_eq!(model.answer_logits(&batch).logits.dims(), [2, 64]);
+//! # Ok::<(), gst_model::ModelError>(())
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`audio_lm`] | the trait, what it returns, loss and scores |
+//! | [`batch`] | samples of unequal length put side by side |
+//! | [`config`] | the presets and their checked sizes |
+//! | [`encoder`], [`bridge`], [`summary`], [`decoder`] | the parts of a model |
+//! | [`mini`] | the model put together from them |
+//! | [`attention`] | multi-head attention and the pre-norm block |
+//! | [`weights`] | weights to and from safetensors, by parameter path |
+
+pub mod attention;
+pub mod audio_lm;
+pub mod batch;
+pub mod bridge;
+pub mod config;
+pub mod decoder;
+pub mod encoder;
+pub mod error;
+mod linear;
+pub mod mini;
+pub mod summary;
+pub mod weights;
+
+pub use audio_lm::{AnswerLogits, AudioLm, Scores};
+pub use batch::{Batch, Sample};
+pub use config::{ModelConfig, PRESETS};
+pub use error::ModelError;
+pub use mini::MiniAudioLm;

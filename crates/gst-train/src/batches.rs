@@ -1,0 +1,160 @@
+//! The draws of one optimizer step as padded batches.
+
+use gst_affinity::Cost;
+use gst_data::{Example, ExampleSource, Split};
+use gst_model::{Batch, Sample};
+use gst_schedule::{Draws, Schedule};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::augment::Augment;
+use crate::{Setup, TrainConfig, TrainError, seed};
+
+/// What one optimizer step trains on.
+#[derive(Debug, Clone)]
+pub struct StepBatch {
+    /// The step, counted from 0.
+    pub step: u64,
+    /// Parts of like length; their gradients are summed.
+    pub parts: Vec<Part>,
+    /// Samples, tokens and audio seconds of the step; steps is 1.
+    pub cost: Cost,
+}
+
+/// One forward and backward pass.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The samples.
+    pub batch: Batch,
+    /// Schedule index of each sample's dataset.
+    pub datasets: Vec<usize>,
+    /// Index of each sample's record in its split.
+    pub records: Vec<usize>,
+}
+
+impl StepBatch {
+    /// Tokens that carry loss in the whole step.
+    #[must_use]
+    pub fn answer_tokens(&self) -> usize {
+        self.parts.iter().map(|part| part.batch.answer_tokens()).sum()
+    }
+}
+
+/// Makes the batches of a schedule from a setup's data. Pure: a step's batch depends on its number alone, so any thread may make it.
+#[derive(Debug, Clone)]
+pub struct Batcher {
+    source: ExampleSource,
+    draws: Draws,
+    batch_size: u64,
+    /// Collection index of each of the schedule's datasets.
+    collection: Vec<usize>,
+    augment: Augment,
+    micro_batch: usize,
+    seed: u64,
+}
+
+impl Batcher {
+    /// # Errors
+    /// [`TrainError::ScheduleMismatch`] when the schedule names other datasets, or other sizes, than the data has.
+    pub fn new(setup: &Setup, schedule: &Schedule, config: &TrainConfig) -> Result<Self, TrainError> {
+        let mut collection = Vec::with_capacity(schedule.datasets.len());
+        for facts in &schedule.datasets {
+            let at = setup
+                .datasets()
+                .iter()
+                .position(|dataset| dataset.name == facts.name)
+                .ok_or_else(|| TrainError::ScheduleMismatch(format!("the data has no dataset `{}`", facts.name)))?;
+            let found = setup.datasets()[at].train.len() as u64;
+            if found != facts.size {
+                return Err(TrainError::ScheduleMismatch(format!(
+                    "dataset `{}` has {found} training samples, the schedule expects {}",
+                    facts.name, facts.size
+                )));
+            }
+            collection.push(at);
+        }
+        let draws = Draws::new(schedule)?;
+        Ok(Self {
+            source: setup.source.clone(),
+            draws,
+            batch_size: u64::from(schedule.batch_size),
+            collection,
+            augment: config.augment,
+            micro_batch: config.micro_batch,
+            seed: config.seed,
+        })
+    }
+
+    /// Collection index of each of the schedule's datasets.
+    #[must_use]
+    pub fn collection(&self) -> &[usize] {
+        &self.collection
+    }
+
+    /// The batch of optimizer step `step`.
+    ///
+    /// # Errors
+    /// When a clip cannot be decoded or a text not encoded.
+    pub fn step(&self, step: u64) -> Result<StepBatch, TrainError> {
+        let mut drawn = Vec::new();
+        for (offset, draw) in self.draws.step(step).enumerate() {
+            let index = usize::try_from(draw.index).unwrap_or(usize::MAX);
+            let example = self.source.load(Split::Train, self.collection[draw.dataset], index)?;
+            drawn.push(Drawn { number: step * self.batch_size + offset as u64, dataset: draw.dataset, example });
+        }
+        let cost = drawn.iter().fold(Cost { steps: 1, ..Cost::default() }, |cost, drawn| cost + drawn.cost());
+        // Samples of like length share a part, so that little is padding; the step's sum does not depend on their order.
+        drawn.sort_by_key(|drawn| drawn.example.features.frames);
+        let parts = drawn.chunks(self.micro_batch).map(|chunk| self.part(chunk)).collect::<Result<_, _>>()?;
+        Ok(StepBatch { step, parts, cost })
+    }
+
+    fn part(&self, drawn: &[Drawn]) -> Result<Part, TrainError> {
+        let mut batch = collate(drawn.iter().map(|drawn| &drawn.example), self.source.tokenizer().eos_id())?;
+        let mels = batch.mels;
+        for (row, drawn) in drawn.iter().enumerate() {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed::derive(&[self.seed, drawn.number]));
+            self.augment.apply(batch.features_mut(row), mels, &mut rng);
+        }
+        Ok(Part {
+            batch,
+            datasets: drawn.iter().map(|drawn| drawn.dataset).collect(),
+            records: drawn.iter().map(|drawn| drawn.example.record).collect(),
+        })
+    }
+}
+
+struct Drawn {
+    number: u64,
+    dataset: usize,
+    example: Example,
+}
+
+impl Drawn {
+    fn cost(&self) -> Cost {
+        example_cost(&self.example)
+    }
+}
+
+/// What training once on `example` costs, wall time aside.
+#[must_use]
+pub fn example_cost(example: &Example) -> Cost {
+    Cost {
+        steps: 0,
+        samples: 1,
+        tokens: (example.prompt.len() + example.answer.len()) as u64,
+        audio_seconds: example.audio_seconds,
+        wall_seconds: 0.0,
+    }
+}
+
+/// Examples side by side, as they are.
+///
+/// # Errors
+/// [`TrainError::Model`] when there are none.
+pub fn collate<'e>(examples: impl Iterator<Item = &'e Example>, eos: u32) -> Result<Batch, TrainError> {
+    let samples: Vec<Sample<'_>> = examples
+        .map(|example| Sample { features: &example.features, prompt: &example.prompt, answer: &example.answer })
+        .collect();
+    Ok(Batch::collate(&samples, eos)?)
+}

@@ -1,0 +1,43 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use burn::module::Module;
+use clap::Args;
+use gst_data::Split;
+use gst_train::evaluate::EvaluationSet;
+use gst_train::{RunFolder, Setup};
+
+use super::Shared;
+use super::train::table;
+
+/// Score a trained model on a split of the data.
+///
+/// Example: gst evaluate RUN --split test
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct EvaluateArgs {
+    /// Folder of the run.
+    run: PathBuf,
+    /// Folder of datasets [default: the one it was trained on].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// train, validation or test.
+    #[arg(long, default_value_t = Split::Test)]
+    split: Split,
+}
+
+impl EvaluateArgs {
+    pub(crate) fn run(self, shared: &Shared) -> anyhow::Result<()> {
+        let folder = RunFolder::open(&self.run)?;
+        let mut config = folder.config()?;
+        config.data = self.data.unwrap_or(config.data);
+        config.device = shared.device.clone().unwrap_or(config.device);
+        config.tokenizer = Some(folder.tokenizer_path());
+        let setup = Setup::open(&config)?;
+        let trained = folder.load(&setup.device)?;
+        let all: Vec<usize> = (0..setup.datasets().len()).collect();
+        let weights: BTreeMap<String, f64> = setup.facts()?.into_iter().map(|facts| (facts.name, facts.weight)).collect();
+        let scores = EvaluationSet::new(&setup, self.split, &all)?.evaluate(&trained.model.valid(), &weights);
+        shared.result(&scores, || format!("step {}, {} split\n{}", trained.step, self.split, table(&scores)))
+    }
+}

@@ -1,0 +1,58 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use gst_affinity::Affinity;
+use gst_affinity::artifact::Document;
+use gst_grouping::{GroupCount, Grouping, GroupingParams, Method, OrderBy};
+use gst_train::run;
+
+use super::{Shared, file_hash};
+
+/// Cluster datasets into groups and put the groups in order.
+///
+/// Example: gst group affinity.json --method spectral --groups 3 --out grouping.json
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct GroupArgs {
+    /// What `gst affinity` wrote.
+    affinity: PathBuf,
+    /// How to cluster: spectral, agglomerative, exact, community, random, by-domain, single or singletons.
+    #[arg(long, default_value_t = GroupingParams::default().method)]
+    method: Method,
+    /// How many groups: a number, eigengap, silhouette or elbow.
+    #[arg(long, default_value_t = GroupingParams::default().count, value_name = "K")]
+    groups: GroupCount,
+    /// Which group comes first: size, slow-first, cost, heterogeneity, near-global, path, prerequisite, commutator, given, random.
+    #[arg(long, default_value_t = GroupingParams::default().order)]
+    order: OrderBy,
+    /// Where to write.
+    #[arg(long, value_name = "FILE", default_value = "grouping.json")]
+    out: PathBuf,
+}
+
+impl GroupArgs {
+    pub(crate) fn run(self, shared: &Shared) -> anyhow::Result<()> {
+        let affinity: Document<Affinity> = run::read_artifact(&self.affinity)?;
+        let params = GroupingParams {
+            method: self.method,
+            count: self.groups,
+            order: self.order,
+            seed: shared.seed.unwrap_or_default(),
+            ..GroupingParams::default()
+        };
+        let mut document = Document::new(Grouping::new(&affinity.body, &params)?);
+        document.made_from.clone_from(&affinity.made_from);
+        let document = document.from_source("affinity", file_hash(&self.affinity)?);
+        run::write(&self.out, &document.to_json()?)?;
+        shared.result(&document.body, || {
+            let grouping = &document.body;
+            let mut text =
+                format!("{} groups in order of introduction, written to {}\n", grouping.groups.len(), self.out.display());
+            for (number, names) in grouping.group_names.iter().enumerate() {
+                text.push_str(&format!("  {}. {}\n", number + 1, names.join(", ")));
+            }
+            grouping.verdict.iter().for_each(|sentence| text.push_str(&format!("  {sentence}\n")));
+            text
+        })
+    }
+}

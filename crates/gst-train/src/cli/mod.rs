@@ -1,0 +1,129 @@
+//! What the command line looks like, and what every command shares.
+
+mod affinity;
+mod ask;
+mod data;
+mod devices;
+mod evaluate;
+mod group;
+mod saved;
+mod schedule;
+mod settings;
+mod train;
+
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use gst_affinity::artifact::content_hash;
+use serde::Serialize;
+
+/// Grouped Sequential Training for audio language models.
+///
+/// The steps in order, each of which leaves a file that the next one reads:
+///   gst data generate DATA
+///   gst affinity --data DATA --out affinity.json
+///   gst group affinity.json --groups 3 --out grouping.json
+///   gst schedule grouping.json --steps 600 --out schedule.json
+///   gst train --data DATA --schedule schedule.json --out RUN
+///   gst ask RUN DATA/pitch_class/audio/CLIP.wav "What note is this?"
+#[derive(Debug, Parser)]
+#[command(name = "gst", version, verbatim_doc_comment, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    shared: Shared,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Shared {
+    /// Seed of everything random in this step [default: 0, or the configuration's].
+    #[arg(long, global = true)]
+    seed: Option<u64>,
+    /// Print the result as JSON on standard output, and everything else on standard error.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Device: cpu, wgpu, vulkan, cuda or cuda:N [default: cpu, or the configuration's].
+    #[arg(long, global = true)]
+    device: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the generated suite, or check a folder of datasets.
+    #[command(subcommand)]
+    Data(data::DataCommand),
+    /// Measure how far the datasets' gradients are apart.
+    Affinity(affinity::AffinityArgs),
+    /// Cluster datasets into groups and put the groups in order.
+    Group(group::GroupArgs),
+    /// Plan which datasets are trained on when.
+    Schedule(schedule::ScheduleArgs),
+    /// Train a model by a schedule.
+    Train(train::TrainArgs),
+    /// Score a trained model on a split of the data.
+    Evaluate(evaluate::EvaluateArgs),
+    /// Ask a trained model about an audio file.
+    Ask(ask::AskArgs),
+    /// List the devices that this build can use.
+    Devices,
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// With a message that names the place and the remedy.
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let shared = &self.shared;
+        match self.command {
+            Command::Data(command) => command.run(shared),
+            Command::Affinity(args) => args.run(shared),
+            Command::Group(args) => args.run(shared),
+            Command::Schedule(args) => args.run(shared),
+            Command::Train(args) => args.run(shared),
+            Command::Evaluate(args) => args.run(shared),
+            Command::Ask(args) => args.run(shared),
+            Command::Devices => devices::run(shared),
+        }
+    }
+}
+
+impl Shared {
+    /// The result for a program (`--json`) or for a person, on standard output. A reader that has gone is no error.
+    fn result<T: Serialize>(&self, value: &T, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+        let text = match self.json {
+            true => serde_json::to_string_pretty(value).context("the result has no JSON form")?,
+            false => text(),
+        };
+        match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Set by the first Ctrl-C or SIGTERM, so that the command can leave a checkpoint; the second ends the process at once.
+fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("stopping at the next step (once more ends at once) …");
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+/// Hash of a file, as later files carry it.
+fn file_hash(path: &Path) -> anyhow::Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(content_hash(&bytes))
+}

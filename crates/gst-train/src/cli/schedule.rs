@@ -1,0 +1,98 @@
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use gst_affinity::artifact::Document;
+use gst_grouping::Grouping;
+use gst_schedule::{Schedule, ScheduleParams, StageEnd, Strategy, Weighting, simulate};
+use gst_train::{Setup, run};
+
+use super::settings::Settings;
+use super::{Shared, file_hash};
+
+/// Plan which datasets are trained on when.
+///
+/// With a grouping the groups come from it; strategies without groups need only `--data`.
+///
+/// Examples:
+///   gst schedule grouping.json --strategy gst-progressive --steps 600 --out schedule.json
+///   gst schedule --data DATA --strategy mix-all --steps 600 --out schedule.json
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct ScheduleArgs {
+    /// What `gst group` wrote.
+    grouping: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+    /// mix-all, mix-adaptive, individual, sequential, strict-cycle, gst-progressive, gst-reverse or gst-adaptive.
+    #[arg(long, default_value_t = Strategy::GstProgressive)]
+    strategy: Strategy,
+    /// Optimizer steps of the whole run.
+    #[arg(long, value_name = "N")]
+    steps: u64,
+    /// Samples of an optimizer step.
+    #[arg(long, value_name = "N", default_value_t = ScheduleParams::default().batch_size)]
+    batch_size: u32,
+    /// Share of the steps that each stage but the last gets.
+    #[arg(long, value_name = "SHARE", default_value_t = ScheduleParams::default().early_share)]
+    early_share: f64,
+    /// Weights inside a stage: proportional, uniform or temperature:T.
+    #[arg(long, default_value_t = Weighting::Proportional)]
+    weighting: Weighting,
+    /// How each stage but the last ends: share:S, steps:N, samples:N, epochs:E or plateau [default: share:EARLY_SHARE].
+    #[arg(long, value_name = "END")]
+    stage_end: Option<StageEnd>,
+    /// Rounds over the groups of a strict cycle.
+    #[arg(long, value_name = "N", default_value_t = ScheduleParams::default().cycles)]
+    cycles: u32,
+    /// Share of the samples kept for groups that came before, for strategies that leave them.
+    #[arg(long, value_name = "SHARE", default_value_t = ScheduleParams::default().replay_floor)]
+    replay_floor: f64,
+    /// Steps over which the mixture moves when a stage begins.
+    #[arg(long, value_name = "N", default_value_t = ScheduleParams::default().ramp_steps)]
+    ramp_steps: u64,
+    /// Where to write.
+    #[arg(long, value_name = "FILE", default_value = "schedule.json")]
+    out: PathBuf,
+}
+
+impl ScheduleArgs {
+    pub(crate) fn run(self, shared: &Shared) -> anyhow::Result<()> {
+        let params = ScheduleParams {
+            strategy: self.strategy,
+            steps: self.steps,
+            batch_size: self.batch_size,
+            seed: self.settings.seed(shared)?,
+            early_share: self.early_share,
+            weighting: self.weighting.clone(),
+            stage_end: self.stage_end,
+            cycles: self.cycles,
+            replay_floor: self.replay_floor,
+            ramp_steps: self.ramp_steps,
+            ..ScheduleParams::default()
+        };
+        let document = match &self.grouping {
+            Some(path) => {
+                let grouping: Document<Grouping> = run::read_artifact(path)?;
+                let mut document = Document::new(Schedule::from_grouping(&grouping.body, &params)?);
+                document.made_from.clone_from(&grouping.made_from);
+                document.from_source("grouping", file_hash(path)?)
+            }
+            None => {
+                let config = self.settings.config(shared).context("a schedule needs a grouping.json or --data")?;
+                let setup = Setup::open(&config)?;
+                Document::new(Schedule::new(&setup.facts()?, None, &params)?).from_source("data", setup.fingerprint)
+            }
+        };
+        run::write(&self.out, &document.to_json()?)?;
+        for note in &document.body.notes {
+            eprintln!("note: {note}");
+        }
+        let simulation = simulate(&document.body)?;
+        shared.result(&document.body, || {
+            let schedule = &document.body;
+            let (steps, size, out) = (schedule.steps, schedule.batch_size, self.out.display());
+            format!("{}: {steps} steps of {size} samples, written to {out}\n{simulation}", schedule.strategy)
+        })
+    }
+}

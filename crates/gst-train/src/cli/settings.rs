@@ -1,0 +1,82 @@
+//! Flags that stand for keys of the configuration.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use gst_train::{Setup, TrainConfig};
+
+use super::Shared;
+
+/// Where settings come from: defaults, then `--config`, then flags.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// TOML with any of the settings that a run's config.toml lists; flags go before it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder with one folder a dataset (NAME/audio, NAME/train.jsonl, NAME/test.jsonl).
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Only these datasets, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    only: Option<Vec<String>>,
+    /// Model preset.
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// Tokenizer file; one is trained on the training texts when absent.
+    #[arg(long, value_name = "FILE")]
+    tokenizer: Option<PathBuf>,
+    /// Share of each dataset's training clips held out for validation.
+    #[arg(long, value_name = "SHARE")]
+    validation_share: Option<f64>,
+    /// At most so many training samples a dataset.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Peak learning rate.
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f64>,
+    /// Threads that prepare batches ahead of the loop.
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+}
+
+impl Settings {
+    /// The seed that these flags and files give.
+    pub(crate) fn seed(&self, shared: &Shared) -> anyhow::Result<u64> {
+        Ok(shared.seed.unwrap_or(self.read()?.seed))
+    }
+
+    fn read(&self) -> anyhow::Result<TrainConfig> {
+        Ok(self.config.as_deref().map_or_else(|| Ok(TrainConfig::default()), TrainConfig::read)?)
+    }
+
+    /// The configuration that these flags and files give.
+    pub(crate) fn config(&self, shared: &Shared) -> anyhow::Result<TrainConfig> {
+        let mut config = self.read()?;
+        let set = |field: &mut PathBuf, value: &Option<PathBuf>| {
+            if let Some(value) = value {
+                field.clone_from(value);
+            }
+        };
+        set(&mut config.data, &self.data);
+        if config.data.as_os_str().is_empty() {
+            anyhow::bail!("no data: give `--data DIR` or a `data` key in --config; `gst data generate DIR` makes a suite");
+        }
+        config.tokenizer = self.tokenizer.clone().or(config.tokenizer);
+        config.only = self.only.clone().unwrap_or(config.only);
+        config.model = self.model.clone().unwrap_or(config.model);
+        config.validation_share = self.validation_share.unwrap_or(config.validation_share);
+        config.limit = self.limit.or(config.limit);
+        config.learning_rate = self.learning_rate.unwrap_or(config.learning_rate);
+        config.workers = self.workers.unwrap_or(config.workers);
+        config.seed = shared.seed.unwrap_or(config.seed);
+        config.device = shared.device.clone().unwrap_or(config.device);
+        Ok(config)
+    }
+
+    /// The configuration and what it opens.
+    pub(crate) fn open(&self, shared: &Shared) -> anyhow::Result<(TrainConfig, Setup)> {
+        let config = self.config(shared)?;
+        let setup = Setup::open(&config)?;
+        Ok((config, setup))
+    }
+}

@@ -1,0 +1,101 @@
+//! What can stop a run.
+
+use std::path::{Path, PathBuf};
+
+/// Why something could not be trained, probed or evaluated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The data cannot be used.
+    #[error(transparent)]
+    Data(#[from] gst_data::DataError),
+    /// The tokenizer cannot be used.
+    #[error(transparent)]
+    Text(#[from] gst_data::text::TextError),
+    /// The features cannot be made.
+    #[error(transparent)]
+    Mel(#[from] gst_data::mel::MelError),
+    /// The model cannot be made or loaded.
+    #[error(transparent)]
+    Model(#[from] gst_model::ModelError),
+    /// The schedule cannot be followed.
+    #[error(transparent)]
+    Schedule(#[from] gst_schedule::ScheduleError),
+    /// The datasets cannot be grouped.
+    #[error(transparent)]
+    Grouping(#[from] gst_grouping::GroupingError),
+    /// The affinity cannot be estimated.
+    #[error(transparent)]
+    Affinity(#[from] gst_affinity::AffinityError),
+    /// The gradients cannot be taken.
+    #[error(transparent)]
+    Probe(#[from] gst_affinity::ProbeError),
+    /// The gradients cannot be sketched.
+    #[error(transparent)]
+    Sketch(#[from] gst_affinity::SketchError),
+    /// A file between two steps cannot be used.
+    #[error(transparent)]
+    Artifact(#[from] gst_affinity::artifact::ArtifactError),
+    /// The device is not there.
+    #[error(transparent)]
+    Device(#[from] crate::device::DeviceError),
+    /// A setting is out of range.
+    #[error("setting `{field}` is {found}; expected {expected}")]
+    Setting {
+        /// Name of the setting, as in the TOML and (with dashes) on the command line.
+        field: &'static str,
+        /// What was given.
+        found: String,
+        /// What is accepted.
+        expected: &'static str,
+    },
+    /// A configuration file is not one.
+    #[error("{}: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with its line where known.
+        reason: String,
+    },
+    /// The schedule was made for other data.
+    #[error("the schedule does not fit the data: {0}; make it again with `gst schedule` for this data")]
+    ScheduleMismatch(String),
+    /// The run folder holds something else already.
+    #[error("{}: {reason}", path.display())]
+    RunFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        reason: String,
+    },
+    /// The loss is not a number any more.
+    #[error(
+        "step {step}: the loss is {loss}; the batch holds {}; the last good checkpoint is in the run folder. A lower \
+         `learning_rate` usually helps",
+        samples.join(", ")
+    )]
+    NotFinite {
+        /// The optimizer step.
+        step: u64,
+        /// The loss.
+        loss: f64,
+        /// `dataset/id` of the samples in the batch.
+        samples: Vec<String>,
+    },
+    /// A file could not be read or written.
+    #[error("{}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+impl TrainError {
+    /// An error that names the file it happened on; for `map_err`.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}

@@ -1,0 +1,188 @@
+//! Accuracy per dataset.
+
+use std::collections::BTreeMap;
+
+use gst_data::Split;
+use gst_model::{AudioLm, Batch};
+use serde::{Deserialize, Serialize};
+
+use crate::batches::collate;
+use crate::{Setup, TrainError};
+
+/// Samples of one forward pass of an evaluation.
+const BATCH: usize = 32;
+
+/// How well one dataset is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct DatasetScores {
+    /// Mean cross-entropy of an answer token, end-of-sequence included, in nats.
+    pub loss: f64,
+    /// Share of answer tokens predicted right under teacher forcing, end-of-sequence left out.
+    pub token_accuracy: f64,
+    /// The same with end-of-sequence, as SALMONN counts it.
+    pub token_accuracy_with_eos: f64,
+    /// Share of greedy answers that equal the reference token for token, end-of-sequence included.
+    pub exact_match: f64,
+    /// Share of answers that the most frequent training answer gets right (per slot where labels have slots).
+    pub majority: f64,
+    /// Records looked at.
+    pub records: usize,
+}
+
+/// Means over datasets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Means {
+    /// See [`DatasetScores::loss`].
+    pub loss: f64,
+    /// See [`DatasetScores::token_accuracy`].
+    pub token_accuracy: f64,
+    /// See [`DatasetScores::token_accuracy_with_eos`].
+    pub token_accuracy_with_eos: f64,
+    /// See [`DatasetScores::exact_match`].
+    pub exact_match: f64,
+}
+
+/// Scores of several datasets and their means.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// By dataset name.
+    pub datasets: BTreeMap<String, DatasetScores>,
+    /// Mean weighted by the schedule's dataset weights p_i.
+    pub weighted: Means,
+    /// Plain mean over datasets.
+    pub unweighted: Means,
+}
+
+impl Evaluation {
+    /// Means over `datasets` with `weights` by name; an absent weight counts 0.
+    #[must_use]
+    pub fn new(datasets: BTreeMap<String, DatasetScores>, weights: &BTreeMap<String, f64>) -> Self {
+        let weighted = mean(datasets.iter().map(|(name, scores)| (weights.get(name).copied().unwrap_or(0.0), scores)));
+        let unweighted = mean(datasets.values().map(|scores| (1.0, scores)));
+        Self { datasets, weighted, unweighted }
+    }
+}
+
+fn mean<'a>(scores: impl Iterator<Item = (f64, &'a DatasetScores)>) -> Means {
+    let mut sum = Means::default();
+    let mut total = 0.0;
+    for (weight, scores) in scores {
+        total += weight;
+        sum.loss += weight * scores.loss;
+        sum.token_accuracy += weight * scores.token_accuracy;
+        sum.token_accuracy_with_eos += weight * scores.token_accuracy_with_eos;
+        sum.exact_match += weight * scores.exact_match;
+    }
+    let share = if total > 0.0 { 1.0 / total } else { 0.0 };
+    Means {
+        loss: sum.loss * share,
+        token_accuracy: sum.token_accuracy * share,
+        token_accuracy_with_eos: sum.token_accuracy_with_eos * share,
+        exact_match: sum.exact_match * share,
+    }
+}
+
+/// Records of one split, decoded and batched once and evaluated often.
+pub struct EvaluationSet {
+    batches: Vec<(Batch, Vec<usize>)>,
+    names: Vec<String>,
+    majority: Vec<f64>,
+}
+
+impl EvaluationSet {
+    /// The records of `split` in the datasets at collection indices `datasets`.
+    ///
+    /// # Errors
+    /// When a clip cannot be decoded or a text not encoded.
+    pub fn new(setup: &Setup, split: Split, datasets: &[usize]) -> Result<Self, TrainError> {
+        let mut examples = Vec::new();
+        for &dataset in datasets {
+            for record in 0..setup.records(dataset, split).len() {
+                examples.push(setup.source.load(split, dataset, record)?);
+            }
+        }
+        examples.sort_by_key(|example| (example.features.frames, example.dataset, example.record));
+        let eos = setup.source.tokenizer().eos_id();
+        let batches = examples
+            .chunks(BATCH)
+            .map(|chunk| Ok((collate(chunk.iter(), eos)?, chunk.iter().map(|example| example.dataset).collect())))
+            .collect::<Result<_, TrainError>>()?;
+        let names = setup.datasets().iter().map(|dataset| dataset.name.clone()).collect();
+        let majority = setup.datasets().iter().map(|dataset| dataset.majority_exact_match(split)).collect();
+        Ok(Self { batches, names, majority })
+    }
+
+    /// Scores `model`, which must not be in training (see [`burn::module::Module::valid`]).
+    pub fn evaluate<M: AudioLm>(&self, model: &M, weights: &BTreeMap<String, f64>) -> Evaluation {
+        let mut tallies = vec![Tally::default(); self.names.len()];
+        for (batch, datasets) in &self.batches {
+            for (scores, &dataset) in model.answer_logits(batch).scores().iter().zip(datasets) {
+                let tally = &mut tallies[dataset];
+                tally.records += 1;
+                tally.loss += scores.loss;
+                tally.tokens += scores.tokens;
+                tally.right += scores.right_tokens;
+                tally.right_eos += usize::from(scores.right_eos);
+                tally.exact += usize::from(scores.exact);
+            }
+        }
+        let scored = tallies.iter().enumerate().filter(|(_, tally)| tally.records > 0);
+        let datasets = scored.map(|(index, tally)| (self.names[index].clone(), tally.scores(self.majority[index]))).collect();
+        Evaluation::new(datasets, weights)
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Tally {
+    records: usize,
+    loss: f64,
+    tokens: usize,
+    right: usize,
+    right_eos: usize,
+    exact: usize,
+}
+
+impl Tally {
+    fn scores(&self, majority: f64) -> DatasetScores {
+        let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
+        DatasetScores {
+            loss: self.loss / self.tokens.max(1) as f64,
+            token_accuracy: share(self.right, self.tokens - self.records),
+            token_accuracy_with_eos: share(self.right + self.right_eos, self.tokens),
+            exact_match: share(self.exact, self.records),
+            majority,
+            records: self.records,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_follow_the_weights() {
+        let scores = |value: f64| DatasetScores {
+            loss: value,
+            token_accuracy: value,
+            token_accuracy_with_eos: value,
+            exact_match: value,
+            majority: 0.0,
+            records: 1,
+        };
+        let datasets = BTreeMap::from([("a".to_owned(), scores(1.0)), ("b".to_owned(), scores(0.0))]);
+        let weights = BTreeMap::from([("a".to_owned(), 0.75), ("b".to_owned(), 0.25), ("absent".to_owned(), 9.0)]);
+        let evaluation = Evaluation::new(datasets, &weights);
+        assert!((evaluation.weighted.exact_match - 0.75).abs() < 1e-12);
+        assert!((evaluation.unweighted.loss - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn end_of_sequence_stands_apart() {
+        // Two answers of two words each: three words right, both ends right, one answer exact.
+        let tally = Tally { records: 2, loss: 6.0, tokens: 6, right: 3, right_eos: 2, exact: 1 };
+        let scores = tally.scores(0.5);
+        assert_eq!((scores.token_accuracy, scores.exact_match, scores.loss), (0.75, 0.5, 1.0));
+        assert!((scores.token_accuracy_with_eos - 5.0 / 6.0).abs() < 1e-12);
+    }
+}

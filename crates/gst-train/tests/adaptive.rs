@@ -1,0 +1,59 @@
+//! Schedules that change while they run: what was decided is in the run folder, and replaying it gives the same schedule.
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
+
+mod common;
+
+use common::Bench;
+use gst_affinity::artifact::Document;
+use gst_schedule::Schedule;
+
+const FOUR: &str = "event_count,noise_colour,pitch_class,vowel";
+
+fn schedule(bench: &Bench, name: &str) -> Schedule {
+    Document::from_json(&bench.text(name), name).unwrap().body
+}
+
+fn decisions(bench: &Bench, run: &str) -> Vec<serde_json::Value> {
+    let text = bench.text(&format!("{run}/metrics.jsonl"));
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines.filter(|line| line["event"] == "decision").collect()
+}
+
+#[test]
+fn gst_adaptive_measures_again_and_regroups_what_is_not_yet_in() {
+    let bench = Bench::new();
+    bench.ok(&format!("affinity --data data --only {FOUR} --points 1 --batches 2 --batch-size 2 --out affinity.json"));
+    bench.ok("group affinity.json --method singletons --out grouping.json");
+    bench.ok("schedule grouping.json --strategy gst-adaptive --steps 24 --batch-size 8 --early-share 0.2 --out planned.json");
+    // Without the rule that gives staging up where it does not pay: in 24 steps it never does.
+    let mut planned = bench.json("planned.json");
+    assert!(planned["policy"]["transfer"].is_object(), "{}", planned["policy"]);
+    planned["policy"]["transfer"] = serde_json::Value::Null;
+    std::fs::write(bench.path("planned.json"), planned.to_string()).unwrap();
+    bench.ok(&format!("train --data data --only {FOUR} --schedule planned.json --evaluate-every 2 --out run"));
+
+    let taken = decisions(&bench, "run");
+    let regrouped = taken.iter().find(|line| line["change"] == "regroup").expect("no regroup decision");
+    assert!(regrouped["reason"].as_str().unwrap().contains("measured again"), "{regrouped}");
+    let resolved = schedule(&bench, "run/schedule.json");
+    assert_eq!(resolved.decisions.len(), taken.len());
+    assert_eq!(schedule(&bench, "planned.json").replay(&resolved.decisions).unwrap(), resolved);
+    // What measuring again cost is in the run's cost, beside its 24 steps of 8 samples.
+    let cost = &bench.json("run/result.json")["cost"];
+    assert!(cost["samples"].as_u64().unwrap() > 24 * 8, "{cost}");
+
+    bench.ok(&format!("train --data data --only {FOUR} --schedule planned.json --evaluate-every 2 --workers 0 --out again"));
+    assert_eq!(bench.json("again/result.json")["test"], bench.json("run/result.json")["test"]);
+}
+
+#[test]
+fn mix_adaptive_moves_its_weights() {
+    let bench = Bench::new();
+    bench.ok(&format!("schedule --data data --only {FOUR} --strategy mix-adaptive --steps 12 --batch-size 8 --out planned.json"));
+    bench.ok(&format!("train --data data --only {FOUR} --schedule planned.json --evaluate-every 3 --out run"));
+    let taken = decisions(&bench, "run");
+    assert!(taken.iter().any(|line| line["change"] == "reweight"), "{taken:?}");
+    let resolved = schedule(&bench, "run/schedule.json");
+    assert!(resolved.stages.len() > 1 && resolved.steps == 12);
+    assert_ne!(resolved.stages[0].weights, resolved.stages.last().unwrap().weights);
+}

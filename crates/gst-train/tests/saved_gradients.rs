@@ -1,0 +1,74 @@
+//! Gradients from another trainer: the same file in three forms, to groups and a schedule, without data or model.
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
+
+mod common;
+
+use common::gst;
+
+/// What `numpy.save` writes for `[datasets, batches, parameters]` of float32.
+fn npy(shape: &str, values: &[f32]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}");
+    while (header.len() + 11) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    bytes
+}
+
+#[test]
+fn saved_gradients_become_groups() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    // Two datasets point one way, two the other; four batches each with a little noise.
+    let wave = |dataset: usize, batch: usize, index: usize| {
+        let sign = if dataset < 2 { 1.0 } else { -1.0 };
+        sign * (index as f32 + 1.0) + 0.1 * ((dataset * 31 + batch * 17 + index * 7) as f32).sin()
+    };
+    let values = |dataset: usize| (0..4).flat_map(move |batch| (0..6).map(move |index| wave(dataset, batch, index)));
+    write("all.npy", &npy("(4, 4, 6)", &(0..4).flat_map(values).collect::<Vec<_>>()));
+    write("names.txt", b"a 100\nb 300\nc 100\nd 300\n");
+    std::fs::create_dir(folder.path().join("each")).unwrap();
+    for (dataset, name) in ["a", "b", "c", "d"].iter().enumerate() {
+        write(&format!("each/{name}.npy"), &npy("(4, 6)", &values(dataset).collect::<Vec<_>>()));
+    }
+    let run = |arguments: &str| {
+        let output = gst(folder.path(), arguments);
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join(name)).unwrap()).unwrap()
+    };
+    for arguments in
+        ["--gradients all.npy --names names.txt --out one.json", "--gradients each --names names.txt --out many.json"]
+    {
+        let (good, message) = run(&format!("affinity --metric cosine {arguments}"));
+        assert!(good, "{message}");
+    }
+    assert_eq!(read("one.json")["tables"], read("many.json")["tables"]);
+    assert_eq!(read("one.json")["datasets"][1]["weight"], 0.375);
+    for arguments in [
+        "group one.json --method spectral --groups 2 --out grouping.json",
+        "schedule grouping.json --strategy gst-progressive --steps 10 --out schedule.json",
+    ] {
+        let (good, message) = run(arguments);
+        assert!(good, "{message}");
+    }
+    let mut groups: Vec<Vec<String>> = serde_json::from_value(read("grouping.json")["group_names"].clone()).unwrap();
+    groups.iter_mut().for_each(|group| group.sort());
+    groups.sort();
+    assert_eq!(groups, [["a", "b"], ["c", "d"]]);
+
+    for (arguments, part) in [
+        ("--gradients all.npy", "--names"),
+        ("--gradients absent.npy --names names.txt", "absent.npy"),
+        ("--gradients names.txt", "expected a .npy"),
+        ("--gradients all.npy --names one.json", "one.json"),
+    ] {
+        let (good, message) = run(&format!("affinity {arguments} --out x.json"));
+        assert!(!good && message.contains(part) && !message.contains("panicked"), "{arguments}: {message}");
+    }
+}

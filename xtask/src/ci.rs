@@ -1,0 +1,197 @@
+//! `cargo xtask ci`: every check of continuous integration, cheapest first, with its time.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::{tidy, workspace};
+
+/// Examples that are given a folder of datasets.
+const READ_DATA: [&str; 2] = ["check", "features"];
+
+/// Which checks to run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Choice {
+    /// Only these checks; all when none is named.
+    checks: Vec<Check>,
+    /// Go on after a check that failed.
+    #[arg(long)]
+    keep_going: bool,
+}
+
+/// One check, cheapest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Check {
+    /// The source is formatted.
+    Fmt,
+    /// The house rules hold.
+    Tidy,
+    /// No compiler or clippy warning anywhere.
+    Clippy,
+    /// `cargo test --workspace`.
+    Test,
+    /// The documentation builds without a warning.
+    Doc,
+    /// Every example runs.
+    Examples,
+    /// The quick experiment runs end to end, with few steps.
+    Quick,
+}
+
+impl Check {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fmt => "fmt",
+            Self::Tidy => "tidy",
+            Self::Clippy => "clippy",
+            Self::Test => "test",
+            Self::Doc => "doc",
+            Self::Examples => "examples",
+            Self::Quick => "quick",
+        }
+    }
+
+    fn run(self, root: &Path) -> Result<()> {
+        let cargo = |arguments: &[&str]| {
+            let mut command = workspace::cargo(root);
+            command.args(arguments);
+            command
+        };
+        match self {
+            Self::Fmt => succeed(&mut cargo(&["fmt", "--all", "--check"])),
+            Self::Tidy => tidy::run(),
+            Self::Clippy => succeed(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
+            Self::Test => succeed(&mut cargo(&["test", "--workspace"])),
+            Self::Doc => succeed(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
+            Self::Examples => examples(root),
+            Self::Quick => quick(root),
+        }
+    }
+}
+
+/// Runs the chosen checks, prints each one's time and a summary.
+pub(crate) fn run(choice: &Choice) -> Result<()> {
+    let root = workspace::root()?;
+    let chosen = Check::value_variants().iter().filter(|check| choice.checks.is_empty() || choice.checks.contains(check));
+    let mut rows: Vec<(Check, Duration, Option<anyhow::Error>)> = Vec::new();
+    for check in chosen {
+        eprintln!("\n== {} ==", check.name());
+        let started = Instant::now();
+        let error = check.run(&root).err();
+        let took = started.elapsed();
+        match &error {
+            None => eprintln!("== {}: passed in {:.1} s ==", check.name(), took.as_secs_f64()),
+            Some(error) => eprintln!("== {}: FAILED after {:.1} s: {error:#} ==", check.name(), took.as_secs_f64()),
+        }
+        let stop = error.is_some() && !choice.keep_going;
+        rows.push((*check, took, error));
+        if stop {
+            break;
+        }
+    }
+    eprint!("{}", summary(&rows));
+    let failed: Vec<&str> = rows.iter().filter(|(_, _, error)| error.is_some()).map(|(check, ..)| check.name()).collect();
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn summary(rows: &[(Check, Duration, Option<anyhow::Error>)]) -> String {
+    let mut text = String::from("\ncheck     result    seconds\n");
+    for (check, took, error) in rows {
+        let result = if error.is_some() { "FAILED" } else { "passed" };
+        text += &format!("{:<9} {result:<8} {:>8.1}\n", check.name(), took.as_secs_f64());
+    }
+    let total: Duration = rows.iter().map(|(_, took, _)| *took).sum();
+    text + &format!("{:<9} {:<8} {:>8.1}\n", "all", "", total.as_secs_f64())
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let status: ExitStatus = command.status().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    if !status.success() {
+        bail!("{} ended with {status}", line(command));
+    }
+    Ok(())
+}
+
+fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(|word| Path::new(word).file_name().unwrap_or(word).to_string_lossy()).collect();
+    words.join(" ")
+}
+
+/// Builds all examples in one go, with the features that `cargo test --workspace` has used, then runs each from the root.
+fn examples(root: &Path) -> Result<()> {
+    let mut programs = workspace::build(workspace::cargo(root).args(["build", "--workspace", "--examples", "--bin", "gst"]))?;
+    let gst = programs.iter().position(|program| program.name == "gst").context("cargo named no executable `gst`")?;
+    let gst = programs.swap_remove(gst);
+    programs.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some(pair) = programs.windows(2).find(|pair| pair[0].path == pair[1].path) {
+        bail!("two examples are named `{}`: one overwrites the other in the target folder", pair[0].name);
+    }
+    let data = fresh_folder(root, "data")?;
+    succeed(Command::new(gst.path).args(["data", "generate"]).arg(&data).args(["--seed", "0", "--scale", "0.25"]))?;
+    for program in programs {
+        eprintln!("-- example {}", program.name);
+        let mut command = Command::new(&program.path);
+        if READ_DATA.contains(&program.name.as_str()) {
+            command.arg(&data);
+        }
+        succeed(command.current_dir(root)).with_context(|| format!("example {}", program.name))?;
+    }
+    Ok(())
+}
+
+/// A folder of this name under the target folder that is not there yet.
+fn fresh_folder(root: &Path, name: &str) -> Result<PathBuf> {
+    let folder = workspace::members(root)?.target_directory.join("ci").join(name).into_std_path_buf();
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {}", folder.display()))?;
+    }
+    Ok(folder)
+}
+
+/// The whole path from data to report, in a folder of its own and with few steps; then once more, which must find every cell done.
+fn quick(root: &Path) -> Result<()> {
+    let folder = fresh_folder(root, "quick")?;
+    // Not this very program: the builds before may have replaced its file.
+    let built = workspace::build(workspace::cargo(root).args(["build", "--workspace", "--bin", "xtask"]))?;
+    let program = built.into_iter().find(|program| program.name == "xtask").context("cargo named no executable `xtask`")?.path;
+    let again = || {
+        let mut command = Command::new(&program);
+        command.args(["experiment", "run", "quick", "--steps", "40", "--out"]).arg(&folder);
+        command
+    };
+    succeed(&mut again())?;
+    let started = Instant::now();
+    succeed(&mut again())?;
+    eprintln!("the second run found every cell done in {:.1} s", started.elapsed().as_secs_f64());
+    for file in ["report.html", "table.md", "results.csv", "learning-curves.svg"] {
+        if !folder.join(file).is_file() {
+            bail!("the quick experiment left no {file}");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_names_every_check_and_what_failed() {
+        let rows = [
+            (Check::Fmt, Duration::from_millis(1500), None),
+            (Check::Tidy, Duration::from_secs(2), Some(anyhow::anyhow!("broken"))),
+        ];
+        let text = summary(&rows);
+        assert!(
+            text.contains("fmt       passed        1.5") && text.contains("tidy      FAILED        2.0") && text.contains("3.5"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Args, Parser, Subcommand};
+
+use crate::experiment::{BUILT_IN, Options, Settings};
+use crate::{bench, ci, experiment, report, tidy};
+
+/// The workspace's own tool: experiments, house rules, checks, benchmarks.
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Compare training strategies, or make the report again.
+    #[command(subcommand)]
+    Experiment(Experiment),
+    /// Hold the house rules: crate arrows, manifests, leftovers, links, sizes.
+    Tidy,
+    /// Run every check of continuous integration, cheapest first.
+    Ci(ci::Choice),
+    /// Run the criterion benchmarks.
+    Bench {
+        /// Handed to criterion: a filter, `--save-baseline NAME`, …
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Experiment {
+    /// Run strategies × seeds, skip what is done, write the report.
+    #[command(
+        after_help = "Examples:\n  cargo xtask experiment run quick\n  cargo xtask experiment run recorded --data DIR --seeds 5 --device cuda:0\n  \
+                            cargo xtask experiment run --config mine.toml --strategies mix-all,gst-progressive"
+    )]
+    Run(Box<Run>),
+    /// Make the report of an experiment's folder again.
+    Report {
+        /// The folder, for instance target/experiments/quick.
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    /// A built-in experiment: quick, suite or recorded.
+    #[arg(required_unless_present = "config", conflicts_with = "config")]
+    name: Option<String>,
+    /// An experiment of your own, a TOML file like those under experiments/.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of datasets (NAME/train.jsonl, NAME/test.jsonl, NAME/audio/); GST_DATA where the experiment needs one and none is given.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Model preset.
+    #[arg(long)]
+    model: Option<String>,
+    /// Where to train: cpu, cuda, cuda:N, wgpu or vulkan. gst is built with what it needs.
+    #[arg(long)]
+    device: Option<String>,
+    /// Number of seeds.
+    #[arg(long, value_name = "N")]
+    seeds: Option<u64>,
+    /// Strategies, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "A,B,C")]
+    strategies: Option<Vec<String>>,
+    /// Optimizer steps of every cell.
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// The experiment's folder [default: target/experiments/NAME].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Build gst in the release profile; the dev profile compiles the arithmetic alike and builds sooner.
+    #[arg(long)]
+    release: bool,
+    /// Do every cell anew, also those that are done.
+    #[arg(long)]
+    fresh: bool,
+    /// Use this gst program instead of building one.
+    #[arg(long, value_name = "FILE")]
+    gst: Option<PathBuf>,
+}
+
+impl Run {
+    fn settings(&self) -> Result<Settings> {
+        let mut settings = match (&self.config, &self.name) {
+            (Some(path), _) => Settings::from_file(path)?,
+            (None, Some(name)) => Settings::built_in(name)?,
+            (None, None) => bail!("name an experiment ({}) or give --config FILE", BUILT_IN.map(|(name, _)| name).join(", ")),
+        };
+        if let Some(folder) = &self.data {
+            settings.data.folder = Some(folder.clone());
+            settings.data.generate = None;
+        }
+        let training = &mut settings.training;
+        put(&mut training.model, self.model.as_ref());
+        put(&mut training.device, self.device.as_ref());
+        put(&mut training.steps, self.steps.as_ref());
+        put(&mut settings.seeds, self.seeds.as_ref());
+        put(&mut settings.strategies, self.strategies.as_ref());
+        Ok(settings)
+    }
+}
+
+/// Lets a flag override a setting where it was given.
+fn put<T: Clone>(setting: &mut T, flag: Option<&T>) {
+    if let Some(value) = flag {
+        setting.clone_from(value);
+    }
+}
+
+/// Reads the command line, does what it says, and turns an error into a message and an exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    match dispatch(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(task: Task) -> Result<()> {
+    match task {
+        Task::Experiment(Experiment::Run(run)) => {
+            let Run { out, release, gst, fresh, .. } = &*run;
+            let options = Options { out: out.clone(), release: *release, gst: gst.clone(), fresh: *fresh };
+            experiment::run(&run.settings()?, &options)
+        }
+        Task::Experiment(Experiment::Report { folder }) => {
+            let written = report::write_report(&folder)?;
+            eprintln!("report: {} ({} cells, {} missing)", written.html.display(), written.cells, written.missing);
+            Ok(())
+        }
+        Task::Tidy => tidy::run(),
+        Task::Ci(choice) => ci::run(&choice),
+        Task::Bench { arguments } => bench::run(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(arguments: &[&str]) -> Settings {
+        let cli = Cli::try_parse_from(["xtask", "experiment", "run"].iter().chain(arguments)).unwrap();
+        match cli.command {
+            Task::Experiment(Experiment::Run(run)) => run.settings().unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_override_the_experiment() {
+        let changed = settings(&[
+            "quick",
+            "--seeds",
+            "4",
+            "--strategies",
+            "mix-all,gst-reverse",
+            "--steps",
+            "9",
+            "--device",
+            "cuda:0",
+            "--data",
+            "d",
+        ]);
+        assert_eq!((changed.seeds, changed.training.steps, changed.training.device.as_str()), (4, 9, "cuda:0"));
+        assert_eq!(changed.strategies, ["mix-all", "gst-reverse"]);
+        assert_eq!((changed.data.folder, changed.data.generate), (Some(PathBuf::from("d")), None));
+        assert_eq!(settings(&["quick"]), Settings::built_in("quick").unwrap());
+    }
+
+    #[test]
+    fn an_experiment_must_be_named() {
+        assert!(Cli::try_parse_from(["xtask", "experiment", "run"]).is_err());
+        assert!(Cli::try_parse_from(["xtask", "experiment", "run", "quick", "--config", "f"]).is_err());
+        let error = Settings::built_in("quik").unwrap_err().to_string();
+        assert!(error.contains("quick, suite, recorded"), "{error}");
+    }
+}

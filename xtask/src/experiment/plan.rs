@@ -1,0 +1,385 @@
+//! The jobs of an experiment and the exact `gst` commands of each.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::fingerprint::hash;
+use super::settings::{Data, Grouping, Settings};
+
+/// Stands for the data folder in recorded commands, so that they and their hash hold on any machine.
+pub(crate) const DATA: &str = "DATA";
+
+/// What every job of an experiment depends on.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    /// Fingerprint of the data.
+    pub(crate) data: String,
+    /// What `gst --version` says.
+    pub(crate) gst_version: String,
+    /// Hash of the settings that all cells share, the data and the version.
+    pub(crate) context: String,
+}
+
+impl Ground {
+    /// Strategies, seeds and arms may differ between cells of one report; everything else may not.
+    pub(crate) fn new(settings: &Settings, data: String, gst_version: String) -> Self {
+        let mut shared = settings.clone();
+        shared.name.clear();
+        shared.description.clear();
+        shared.strategies.clear();
+        shared.arms.clear();
+        shared.seeds = 0;
+        shared.first_seed = 0;
+        shared.data.folder = None;
+        let context = hash(json!({ "settings": shared, "data": data, "gst": gst_version }).to_string().as_bytes());
+        Self { data, gst_version, context }
+    }
+}
+
+/// One thing to run: some `gst` commands that leave one result. All paths are relative to the experiment's folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// For the person who watches.
+    pub(crate) label: String,
+    /// The folder that is this job's own and goes when the job is made anew; else only the result goes.
+    pub(crate) folder: Option<PathBuf>,
+    /// Where its record lies.
+    pub(crate) record: PathBuf,
+    /// Where the end of its output lies.
+    pub(crate) log: PathBuf,
+    /// The file that the last command leaves.
+    pub(crate) result: PathBuf,
+    /// Arguments of `gst`, one list a command.
+    pub(crate) commands: Vec<Vec<String>>,
+    /// Hash of the commands, of what the job needs, of the data and of the version.
+    pub(crate) key: String,
+    /// Index of the job whose result this one reads.
+    pub(crate) needs: Option<usize>,
+    /// Steps of the training run, for the progress bar.
+    pub(crate) steps: Option<u64>,
+}
+
+/// The job that generates the data, if the experiment does.
+pub(crate) fn generation(settings: &Settings, gst_version: &str) -> Option<Job> {
+    let generate = settings.data.generate.as_ref()?;
+    let command =
+        words(&["data", "generate", "data", "--seed", &generate.seed.to_string(), "--scale", &generate.scale.to_string()]);
+    let key = hash(json!({ "commands": [command], "gst": gst_version }).to_string().as_bytes());
+    Some(Job {
+        label: "data".into(),
+        folder: Some("data".into()),
+        record: "data.cell.json".into(),
+        log: "data.log.txt".into(),
+        result: "data".into(),
+        commands: vec![command],
+        key,
+        needs: None,
+        steps: None,
+    })
+}
+
+/// Every other job, seed by seed: affinity, groupings, then the cells, so that a stopped experiment has whole seeds to compare.
+pub(crate) fn jobs(settings: &Settings, ground: &Ground) -> Vec<Job> {
+    let mut plan = Plan { settings, ground, jobs: Vec::new() };
+    for seed in settings.seed_list() {
+        plan.seed(seed);
+    }
+    plan.jobs
+}
+
+struct Plan<'a> {
+    settings: &'a Settings,
+    ground: &'a Ground,
+    jobs: Vec<Job>,
+}
+
+impl Plan<'_> {
+    fn seed(&mut self, seed: u64) {
+        let mut affinity = None;
+        let mut groupings: BTreeMap<String, usize> = BTreeMap::new();
+        for name in &self.settings.strategies {
+            let arm = self.settings.arm(name);
+            let grouped = reads_groups(&arm.strategy);
+            let grouping = grouped.then(|| {
+                let probe = *affinity.get_or_insert_with(|| self.affinity(seed));
+                let file = if arm.grouping.is_some() { format!("grouping-{name}.json") } else { "grouping.json".to_string() };
+                *groupings.entry(file).or_insert_with_key(|file| {
+                    let grouping = arm.grouping.as_ref().unwrap_or(&self.settings.grouping);
+                    self.grouping(seed, file, grouping, probe)
+                })
+            });
+            self.cell(seed, name, grouping);
+        }
+    }
+
+    fn affinity(&mut self, seed: u64) -> usize {
+        let Settings { probe, training, data, .. } = self.settings;
+        let out = format!("seeds/{seed}/affinity.json");
+        let mut command =
+            words(&["affinity", "--data", DATA, "--model", &training.model, "--metric", &probe.metric, "--out", &out]);
+        option(&mut command, "--warmup-steps", probe.warmup_steps);
+        option(&mut command, "--batches", probe.batches);
+        option(&mut command, "--batch-size", probe.batch_size);
+        data_options(&mut command, data);
+        command.extend(probe.arguments.iter().cloned());
+        self.finish(&mut command, seed);
+        self.planning(format!("affinity, seed {seed}"), out, command, None)
+    }
+
+    fn grouping(&mut self, seed: u64, file: &str, grouping: &Grouping, probe: usize) -> usize {
+        let out = format!("seeds/{seed}/{file}");
+        let affinity = format!("seeds/{seed}/affinity.json");
+        let Grouping { method, groups, order, arguments } = grouping;
+        let mut command = words(&["group", &affinity, "--method", method, "--groups", groups, "--order", order, "--out", &out]);
+        command.extend(arguments.iter().cloned());
+        command.extend(words(&["--seed", &seed.to_string()]));
+        self.planning(format!("groups ({method}), seed {seed}"), out, command, Some(probe))
+    }
+
+    /// A job that leaves one file under `seeds/`.
+    fn planning(&mut self, label: String, result: String, command: Vec<String>, needs: Option<usize>) -> usize {
+        let stem = result.trim_end_matches(".json");
+        let (record, log) = (format!("{stem}.cell.json").into(), format!("{stem}.log.txt").into());
+        self.push(Job {
+            label,
+            folder: None,
+            record,
+            log,
+            result: result.into(),
+            key: String::new(),
+            commands: vec![command],
+            needs,
+            steps: None,
+        })
+    }
+
+    fn cell(&mut self, seed: u64, name: &str, grouping: Option<usize>) {
+        let Settings { training, data, .. } = self.settings;
+        let arm = self.settings.arm(name);
+        let folder = format!("runs/{name}/seed-{seed}");
+        let plan = format!("seeds/{seed}/schedule-{name}.json");
+        let steps = arm.steps.unwrap_or(training.steps);
+        let source = grouping.and_then(|index| self.jobs.get(index)).map(|job| job.result.display().to_string());
+
+        let mut schedule = words(&["schedule"]);
+        match source {
+            Some(grouping) => schedule.push(grouping),
+            None => {
+                schedule.extend(words(&["--data", DATA]));
+                data_options(&mut schedule, data);
+            }
+        }
+        schedule.extend(words(&["--strategy", &arm.strategy, "--steps", &steps.to_string()]));
+        schedule.extend(words(&["--batch-size", &training.batch_size.to_string(), "--out", &plan]));
+        schedule.extend(self.settings.schedule.arguments.iter().chain(&arm.schedule_arguments).cloned());
+        schedule.extend(words(&["--seed", &seed.to_string()]));
+
+        let mut train = words(&["train", "--data", DATA, "--model", &training.model, "--schedule", &plan, "--out", &folder]);
+        option(&mut train, "--learning-rate", arm.learning_rate.or(training.learning_rate));
+        option(&mut train, "--evaluate-every", training.evaluate_every);
+        data_options(&mut train, data);
+        train.extend(training.arguments.iter().cloned());
+        self.finish(&mut train, seed);
+
+        self.push(Job {
+            label: format!("{name}, seed {seed}"),
+            record: format!("{folder}/cell.json").into(),
+            log: format!("{folder}/log.txt").into(),
+            result: format!("{folder}/result.json").into(),
+            folder: Some(folder.into()),
+            key: String::new(),
+            commands: vec![schedule, train],
+            needs: grouping,
+            steps: Some(steps),
+        });
+    }
+
+    fn finish(&self, command: &mut Vec<String>, seed: u64) {
+        command.extend(words(&["--seed", &seed.to_string(), "--device", &self.settings.training.device]));
+    }
+
+    fn push(&mut self, mut job: Job) -> usize {
+        let needs = job.needs.and_then(|index| self.jobs.get(index)).map(|needed| needed.key.clone());
+        let Ground { data, gst_version, .. } = self.ground;
+        job.key =
+            hash(json!({ "commands": job.commands, "needs": needs, "data": data, "gst": gst_version }).to_string().as_bytes());
+        self.jobs.push(job);
+        self.jobs.len() - 1
+    }
+}
+
+/// Whether a strategy reads groups, and so needs the probe.
+pub(crate) fn reads_groups(strategy: &str) -> bool {
+    strategy.starts_with("gst-") || strategy == "strict-cycle"
+}
+
+/// Puts the data folder where the plan says [`DATA`].
+pub(crate) fn with_data(command: &[String], data: &Path) -> Vec<String> {
+    let mut previous = "";
+    command
+        .iter()
+        .map(|word| {
+            let here = previous == "--data" && word == DATA;
+            previous = word;
+            if here { data.display().to_string() } else { word.clone() }
+        })
+        .collect()
+}
+
+fn words(list: &[&str]) -> Vec<String> {
+    list.iter().map(|word| (*word).to_string()).collect()
+}
+
+/// What every command that opens the data must be told alike.
+fn data_options(command: &mut Vec<String>, data: &Data) {
+    option(command, "--limit", data.limit);
+    option(command, "--validation-share", data.validation_share);
+}
+
+fn option(command: &mut Vec<String>, flag: &str, value: Option<impl ToString>) {
+    if let Some(value) = value {
+        command.extend([flag.to_string(), value.to_string()]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(change: impl Fn(&mut Settings)) -> Vec<Job> {
+        let mut settings = Settings::built_in("quick").unwrap();
+        change(&mut settings);
+        let ground = Ground::new(&settings, "sha256:data".into(), "gst 0.1.0".into());
+        jobs(&settings, &ground)
+    }
+
+    fn cell<'a>(jobs: &'a [Job], name: &str) -> &'a Job {
+        jobs.iter().find(|job| job.label == format!("{name}, seed 0")).unwrap()
+    }
+
+    #[test]
+    fn the_probe_runs_once_a_seed_and_only_for_strategies_that_read_groups() {
+        let labels: Vec<_> = plan(|s| s.seeds = 2).into_iter().map(|job| job.label).collect();
+        assert_eq!(
+            labels,
+            [
+                "mix-all, seed 0",
+                "sequential, seed 0",
+                "affinity, seed 0",
+                "groups (spectral), seed 0",
+                "gst-progressive, seed 0",
+                "mix-all, seed 1",
+                "sequential, seed 1",
+                "affinity, seed 1",
+                "groups (spectral), seed 1",
+                "gst-progressive, seed 1",
+            ]
+        );
+        let shared = plan(|s| s.strategies = vec!["gst-progressive".into(), "gst-reverse".into(), "strict-cycle".into()]);
+        assert_eq!(shared.iter().filter(|job| job.label.starts_with("affinity")).count(), 1);
+        assert_eq!(shared.iter().filter(|job| job.label.starts_with("groups")).count(), 1);
+    }
+
+    #[test]
+    fn the_commands_are_those_of_the_contract() {
+        let jobs = plan(|s| s.training.learning_rate = Some(0.002));
+        let progressive = cell(&jobs, "gst-progressive");
+        assert_eq!(
+            progressive.commands[0].join(" "),
+            format!(
+                "schedule seeds/0/grouping.json --strategy gst-progressive --steps {} --batch-size {} --out seeds/0/schedule-gst-progressive.json --seed 0",
+                progressive.steps.unwrap(),
+                Settings::built_in("quick").unwrap().training.batch_size
+            )
+        );
+        let train = cell(&jobs, "mix-all").commands[1].join(" ");
+        assert!(
+            train
+                .starts_with("train --data DATA --model mini --schedule seeds/0/schedule-mix-all.json --out runs/mix-all/seed-0"),
+            "{train}"
+        );
+        assert!(train.ends_with("--seed 0 --device cpu") && train.contains("--learning-rate 0.002"), "{train}");
+        assert!(cell(&jobs, "mix-all").commands[0].join(" ").starts_with("schedule --data DATA --strategy mix-all"));
+    }
+
+    #[test]
+    fn whatever_opens_the_data_is_told_its_limits() {
+        for job in plan(|s| (s.data.limit, s.data.validation_share) = (Some(250), Some(0.2))) {
+            for command in job.commands.iter().filter(|command| command.contains(&"--data".to_string())) {
+                assert!(command.join(" ").contains("--limit 250 --validation-share 0.2"), "{command:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_arm_has_its_own_grouping_and_its_own_budget() {
+        let jobs = plan(|s| {
+            s.strategies.push("random".into());
+            let grouping = Some(Grouping { method: "random".into(), ..Grouping::default() });
+            s.arms.insert(
+                "random".into(),
+                super::super::settings::Arm {
+                    strategy: "gst-progressive".into(),
+                    steps: Some(7),
+                    grouping,
+                    ..Default::default()
+                },
+            );
+        });
+        let arm = cell(&jobs, "random");
+        assert!(
+            arm.commands[0].join(" ").starts_with("schedule seeds/0/grouping-random.json --strategy gst-progressive --steps 7")
+        );
+        assert_eq!(jobs[arm.needs.unwrap()].commands[0][3], "random");
+    }
+
+    #[test]
+    fn the_key_follows_everything_that_could_change_a_result() {
+        let base = cell(&plan(|_| {}), "gst-progressive").key.clone();
+        assert_eq!(
+            cell(&plan(|s| s.strategies.swap(0, 1)), "gst-progressive").key,
+            base,
+            "the order of strategies changes no cell"
+        );
+        type Change = fn(&mut Settings);
+        let changes: [(&str, Change); 4] = [
+            ("steps", |s| s.training.steps += 1),
+            ("probe", |s| s.probe.batches = Some(99)),
+            ("groups", |s| s.grouping.groups = "2".into()),
+            ("device", |s| s.training.device = "wgpu".into()),
+        ];
+        for (name, change) in changes {
+            assert_ne!(cell(&plan(change), "gst-progressive").key, base, "{name}");
+        }
+        let settings = Settings::built_in("quick").unwrap();
+        for (data, version) in [("sha256:other", "gst 0.1.0"), ("sha256:data", "gst 0.2.0")] {
+            let ground = Ground::new(&settings, data.into(), version.into());
+            assert_ne!(cell(&jobs(&settings, &ground), "gst-progressive").key, base, "{data} {version}");
+        }
+        assert_eq!(
+            cell(&plan(|s| s.probe.batches = Some(99)), "mix-all").key,
+            cell(&plan(|_| {}), "mix-all").key,
+            "mix-all reads no probe"
+        );
+    }
+
+    #[test]
+    fn cells_of_one_report_share_their_context() {
+        let settings = Settings::built_in("quick").unwrap();
+        let context = |change: fn(&mut Settings)| {
+            let mut changed = settings.clone();
+            change(&mut changed);
+            Ground::new(&changed, "sha256:data".into(), "gst 0.1.0".into()).context
+        };
+        assert_eq!(context(|s| s.strategies.truncate(1)), context(|s| s.seeds = 5));
+        assert_ne!(context(|s| s.training.steps = 1), context(|_| {}));
+    }
+
+    #[test]
+    fn the_data_folder_is_put_in_only_behind_its_flag() {
+        let command = words(&["train", "--data", DATA, "--out", DATA]);
+        assert_eq!(with_data(&command, Path::new("elsewhere")), ["train", "--data", "elsewhere", "--out", DATA]);
+    }
+}

@@ -1,0 +1,294 @@
+//! What an experiment is: the TOML file behind `quick`, `suite`, `recorded` and `--config FILE`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// The experiments that come with the workspace, by name.
+pub(crate) const BUILT_IN: [(&str, &str); 3] = [
+    ("quick", include_str!("../../../experiments/quick.toml")),
+    ("suite", include_str!("../../../experiments/suite.toml")),
+    ("recorded", include_str!("../../../experiments/recorded.toml")),
+];
+
+/// A whole experiment: strategies × seeds over one collection of datasets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Names the experiment and its folder.
+    pub(crate) name: String,
+    /// One sentence for the report.
+    #[serde(default)]
+    pub(crate) description: String,
+    /// Strategies of `gst schedule`, or names defined under `[arms]`, in the order of the report.
+    pub(crate) strategies: Vec<String>,
+    /// Number of seeds, counted from `first_seed`.
+    pub(crate) seeds: u64,
+    /// The first seed.
+    #[serde(default)]
+    pub(crate) first_seed: u64,
+    /// Where the datasets come from.
+    #[serde(default)]
+    pub(crate) data: Data,
+    /// The model and how it is trained.
+    pub(crate) training: Training,
+    /// How the affinity is measured.
+    #[serde(default)]
+    pub(crate) probe: Probe,
+    /// How datasets are grouped.
+    #[serde(default)]
+    pub(crate) grouping: Grouping,
+    /// Further arguments of `gst schedule`.
+    #[serde(default)]
+    pub(crate) schedule: Schedule,
+    /// Named variants of a strategy: another grouping, budget or learning rate.
+    #[serde(default)]
+    pub(crate) arms: BTreeMap<String, Arm>,
+}
+
+/// Where the datasets come from: a folder, or the built-in suite.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Data {
+    /// The folder that holds one folder a dataset; relative to the TOML file. `--data` overrides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Generate the built-in suite instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) generate: Option<Generate>,
+    /// At most this many training records a dataset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<u64>,
+    /// Share of the training clips held out for the learning curves; the program's own choice when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) validation_share: Option<f64>,
+}
+
+/// Settings of `gst data generate`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Generate {
+    /// Seed of the suite: the same for every cell.
+    pub(crate) seed: u64,
+    /// Size of the suite, 1.0 = the default sizes.
+    pub(crate) scale: f64,
+}
+
+/// Settings of `gst train`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Training {
+    /// Model preset.
+    pub(crate) model: String,
+    /// Device, as `--device` of `gst` takes it.
+    #[serde(default = "cpu")]
+    pub(crate) device: String,
+    /// Optimizer steps of every cell.
+    pub(crate) steps: u64,
+    /// Samples a step.
+    pub(crate) batch_size: u64,
+    /// Peak learning rate; the preset's own when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) learning_rate: Option<f64>,
+    /// Steps between evaluations; the program's own choice when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) evaluate_every: Option<u64>,
+    /// Further arguments, handed on as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) arguments: Vec<String>,
+}
+
+/// Settings of `gst affinity`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Probe {
+    /// The metric that the grouping reads.
+    pub(crate) metric: String,
+    /// Steps of warm-up before the gradients are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) warmup_steps: Option<u64>,
+    /// Batches a dataset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) batches: Option<u64>,
+    /// Samples a batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) batch_size: Option<u64>,
+    /// Further arguments, handed on as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) arguments: Vec<String>,
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self { metric: "gradient-distance".into(), warmup_steps: None, batches: None, batch_size: None, arguments: Vec::new() }
+    }
+}
+
+/// Settings of `gst group`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Grouping {
+    /// Method of grouping.
+    pub(crate) method: String,
+    /// Number of groups, or how to choose it.
+    pub(crate) groups: String,
+    /// Order of introduction.
+    pub(crate) order: String,
+    /// Further arguments, handed on as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) arguments: Vec<String>,
+}
+
+impl Default for Grouping {
+    fn default() -> Self {
+        Self { method: "spectral".into(), groups: "3".into(), order: "size".into(), arguments: Vec::new() }
+    }
+}
+
+/// Further arguments of `gst schedule`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Schedule {
+    /// Handed on as they are, for instance `["--early-share", "0.1"]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) arguments: Vec<String>,
+}
+
+/// A variant of a strategy under a name of its own, with its own row in the report.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arm {
+    /// The strategy of `gst schedule`.
+    pub(crate) strategy: String,
+    /// Instead of the experiment's steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) steps: Option<u64>,
+    /// Instead of the experiment's learning rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) learning_rate: Option<f64>,
+    /// After the experiment's schedule arguments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) schedule_arguments: Vec<String>,
+    /// Instead of the experiment's grouping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) grouping: Option<Grouping>,
+}
+
+fn cpu() -> String {
+    "cpu".into()
+}
+
+impl Settings {
+    /// One of the built-in experiments.
+    pub(crate) fn built_in(name: &str) -> Result<Self> {
+        let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) else {
+            let known = BUILT_IN.map(|(known, _)| known).join(", ");
+            bail!("there is no experiment `{name}`; known are {known}, or give your own with --config FILE");
+        };
+        Self::parse(text, &format!("experiments/{name}.toml"))
+    }
+
+    /// Reads an experiment from a file; a relative data folder is taken from the file's own folder.
+    pub(crate) fn from_file(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the experiment {}", path.display()))?;
+        let mut settings = Self::parse(&text, &path.display().to_string())?;
+        if let (Some(folder), Some(parent)) = (&mut settings.data.folder, path.parent()) {
+            *folder = parent.join(&*folder);
+        }
+        Ok(settings)
+    }
+
+    fn parse(text: &str, source: &str) -> Result<Self> {
+        toml::from_str(text).with_context(|| format!("{source} is not an experiment"))
+    }
+
+    /// Checks what no `gst` call would: everything else it refuses itself, with its own reasons.
+    pub(crate) fn check(&self) -> Result<()> {
+        let plain = |name: &str| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !name.starts_with('.')
+        };
+        if !plain(&self.name) {
+            bail!("name `{}`: use letters, digits, `-`, `_` and `.`, since it becomes a folder", self.name);
+        }
+        for strategy in &self.strategies {
+            if !plain(strategy) {
+                bail!("strategy `{strategy}`: use letters, digits, `-`, `_` and `.`, since it becomes a folder");
+            }
+            if self.strategies.iter().filter(|other| *other == strategy).count() > 1 {
+                bail!("strategy `{strategy}` is named twice");
+            }
+        }
+        if self.strategies.is_empty() {
+            bail!("no strategies: name at least one, for instance --strategies mix-all,gst-progressive");
+        }
+        if self.seeds == 0 {
+            bail!("seeds = 0: an experiment needs at least one");
+        }
+        if self.training.steps == 0 {
+            bail!("training.steps = 0: an experiment needs at least one step");
+        }
+        Ok(())
+    }
+
+    /// The strategy of `gst schedule` behind a name, and its variant if it is one.
+    pub(crate) fn arm(&self, name: &str) -> Arm {
+        self.arms.get(name).cloned().unwrap_or_else(|| Arm { strategy: name.into(), ..Arm::default() })
+    }
+
+    /// The seeds of the experiment.
+    pub(crate) fn seed_list(&self) -> Vec<u64> {
+        (self.first_seed..self.first_seed.saturating_add(self.seeds)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_experiments_are_valid() {
+        for (name, _) in BUILT_IN {
+            let settings = Settings::built_in(name).unwrap();
+            settings.check().unwrap();
+            assert_eq!(settings.name, name);
+            assert_eq!(settings.strategies.first().map(String::as_str), Some("mix-all"), "{name}: the baseline comes first");
+            assert_eq!(toml::from_str::<Settings>(&toml::to_string(&settings).unwrap()).unwrap(), settings);
+        }
+    }
+
+    #[test]
+    fn quick_is_what_the_readme_promises() {
+        let quick = Settings::built_in("quick").unwrap();
+        assert_eq!(quick.strategies, ["mix-all", "sequential", "gst-progressive"]);
+        assert_eq!(quick.seeds, 1);
+        assert!(quick.data.generate.is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_refused() {
+        let valid = Settings::built_in("quick").unwrap();
+        type Break = fn(&mut Settings);
+        let broken: [(&str, Break); 5] = [
+            ("no strategies", |s| s.strategies.clear()),
+            ("folder", |s| s.strategies.push("../escape".into())),
+            ("twice", |s| s.strategies.push("mix-all".into())),
+            ("seeds = 0", |s| s.seeds = 0),
+            ("folder", |s| s.name = "..".into()),
+        ];
+        for (expected, breaks) in broken {
+            let mut settings = valid.clone();
+            breaks(&mut settings);
+            let message = settings.check().unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_key_nobody_knows_is_refused_by_name() {
+        let error = Settings::parse("name='x'\nstrategies=['mix-all']\nseeds=1\n[training]\nmodel='mini'\nstep=3", "mine.toml")
+            .unwrap_err();
+        assert!(format!("{error:#}").contains("step"), "{error:#}");
+    }
+}

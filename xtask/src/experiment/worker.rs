@@ -1,0 +1,152 @@
+//! Runs one job: skip it when done, clear what is stale, run its commands, note how it ended.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::gst::Gst;
+use super::plan::{Job, with_data};
+use super::process::{self, Interrupt};
+use super::progress::{Board, MetricsTail};
+use super::record::{Record, Status, write_whole};
+
+/// How often the metrics of a running cell are read.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How a job came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Its result was there already.
+    Skipped,
+    /// Its result is there now.
+    Done,
+    /// It failed, for this reason.
+    Failed(String),
+    /// Ctrl-C stopped it.
+    Interrupted,
+}
+
+/// What all jobs of an experiment share.
+pub(crate) struct Worker<'a> {
+    /// The program.
+    pub(crate) gst: &'a Gst,
+    /// The experiment's folder.
+    pub(crate) out: &'a Path,
+    /// The data folder.
+    pub(crate) data: PathBuf,
+    /// Fingerprint of the data; empty while it is being generated.
+    pub(crate) fingerprint: String,
+    /// See [`Record::context`].
+    pub(crate) context: String,
+    /// Ctrl-C.
+    pub(crate) interrupt: &'a Interrupt,
+    /// Do every job anew.
+    pub(crate) fresh: bool,
+}
+
+impl Worker<'_> {
+    /// Runs a job that needs nothing that failed.
+    pub(crate) fn run(&self, job: &Job, board: &mut Board) -> Result<Outcome> {
+        let row = board.begin(&job.label, job.steps);
+        if !self.fresh && Record::is_done(&self.out.join(&job.record), &job.key, &self.out.join(&job.result)) {
+            board.end(row, &format!("{}: done before, skipped", job.label));
+            return Ok(Outcome::Skipped);
+        }
+        self.clear(job)?;
+        let started = Instant::now();
+        let mut log = String::new();
+        let mut failure = None;
+        let mut metrics = job.folder.as_ref().map(|folder| MetricsTail::new(&self.out.join(folder)));
+        let mut looked = Instant::now();
+        for command in &job.commands {
+            log.push_str(&format!("$ gst {}\n", command.join(" ")));
+            let arguments = with_data(command, &self.data);
+            let ended = process::run(&self.gst.path, &arguments, self.out, self.interrupt, || {
+                if looked.elapsed() >= LOOK {
+                    looked = Instant::now();
+                    if let Some(seen) = metrics.as_mut().and_then(MetricsTail::look) {
+                        row.show(&seen);
+                    }
+                }
+            })?;
+            for line in ended.output.iter().chain(&ended.errors) {
+                log.push_str(line);
+                log.push('\n');
+            }
+            log.push_str(&format!("{}\n\n", ended.status));
+            if !ended.status.success() {
+                failure = Some(format!("gst {}: {}", command.first().map_or("", String::as_str), ended.reason()));
+                break;
+            }
+        }
+        if failure.is_none() && !self.out.join(&job.result).exists() {
+            failure = Some(format!("ended well but left no {}", job.result.display()));
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        write_whole(&self.out.join(&job.log), &log)?;
+        self.close(job, row, board, seconds, failure)
+    }
+
+    /// Notes that a job cannot run because what it needs failed.
+    pub(crate) fn block(&self, job: &Job, reason: &str, board: &mut Board) -> Result<Outcome> {
+        let row = board.begin(&job.label, None);
+        self.clear(job)?;
+        write_whole(&self.out.join(&job.log), &format!("{reason}\n"))?;
+        self.close(job, row, board, 0.0, Some(reason.to_string()))
+    }
+
+    fn close(
+        &self,
+        job: &Job,
+        row: super::progress::Row,
+        board: &mut Board,
+        seconds: f64,
+        failure: Option<String>,
+    ) -> Result<Outcome> {
+        let stopped = failure.is_some() && self.interrupt.is_set();
+        let (status, line, outcome) = match failure {
+            None => (Status::Done, format!("{}: done in {seconds:.1} s", job.label), Outcome::Done),
+            Some(_) if stopped => {
+                (Status::Interrupted, format!("{}: stopped after {seconds:.1} s", job.label), Outcome::Interrupted)
+            }
+            Some(ref reason) => (Status::Failed, format!("{}: FAILED: {reason}", job.label), Outcome::Failed(reason.clone())),
+        };
+        let failure = if let Outcome::Failed(reason) = &outcome { Some(reason.clone()) } else { None };
+        self.note(job, status, seconds, failure)?;
+        board.end(row, &line);
+        Ok(outcome)
+    }
+
+    /// Removes what another version of this job left.
+    fn clear(&self, job: &Job) -> Result<()> {
+        for path in [&job.result, &job.record, &job.log].into_iter().chain(&job.folder) {
+            let path = self.out.join(path);
+            let removed = if path.is_dir() {
+                std::fs::remove_dir_all(&path)
+            } else if path.exists() {
+                std::fs::remove_file(&path)
+            } else {
+                Ok(())
+            };
+            removed.with_context(|| format!("cannot remove the stale {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, job: &Job, status: Status, seconds: f64, failure: Option<String>) -> Result<()> {
+        let record = Record {
+            format: Record::FORMAT.into(),
+            key: job.key.clone(),
+            context: self.context.clone(),
+            status,
+            commands: job.commands.iter().map(|command| format!("gst {}", command.join(" "))).collect(),
+            data: self.fingerprint.clone(),
+            gst_version: self.gst.version.clone(),
+            gst_binary: self.gst.binary.clone(),
+            seconds,
+            failure,
+        };
+        record.write(&self.out.join(&job.record))
+    }
+}

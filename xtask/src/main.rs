@@ -1,0 +1,5 @@
+//! `cargo xtask`: see the library's page.
+
+fn main() -> std::process::ExitCode {
+    xtask::main()
+}

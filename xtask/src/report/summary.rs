@@ -1,0 +1,90 @@
+//! The first lines of a report: what came out, in sentences that carry their numbers.
+
+use super::artifacts::Unit;
+use super::comparison::{Comparison, Judged};
+use super::evidence::{BASELINE, Evidence};
+use super::interval::mean;
+use super::number::{percent, share};
+use super::tables::range;
+
+/// The share of mix-all's mean best that the sentences speak of.
+const SPOKEN: f64 = 0.95;
+
+/// One sentence a finding.
+pub(crate) fn sentences(evidence: &Evidence, comparison: &Comparison<'_>) -> Vec<String> {
+    let mut sentences = vec![accuracy(evidence)];
+    match comparison.too_short() {
+        Some(reason) => sentences.push(format!("No saving is stated: {reason}.")),
+        None => {
+            let others = evidence.strategies.iter().filter(|strategy| *strategy != BASELINE);
+            sentences.extend(others.filter_map(|strategy| saving(evidence, comparison, strategy)));
+        }
+    }
+    sentences.extend(recommendation(evidence));
+    if !evidence.missing.is_empty() {
+        let count = evidence.missing.len();
+        sentences.push(format!("{count} of {} cells have no result; they are named below.", count + evidence.runs.len()));
+    }
+    sentences.retain(|sentence| !sentence.is_empty());
+    sentences
+}
+
+fn accuracy(evidence: &Evidence) -> String {
+    let figure = |strategy: &String| {
+        let values: Vec<f64> = evidence.runs_of(strategy).filter_map(|run| run.result.test.weighted.exact_match).collect();
+        mean(&values).map(|mean| format!("{strategy} {}", share(mean)))
+    };
+    let figures: Vec<String> = evidence.strategies.iter().filter_map(figure).collect();
+    if figures.is_empty() { String::new() } else { format!("Weighted exact match on test: {}.", figures.join(", ")) }
+}
+
+/// What `gst` recommends after measuring affinity: the answer that costs no training.
+fn recommendation(evidence: &Evidence) -> Option<String> {
+    const WORD: &str = "Recommendation: ";
+    let (seed, plan) = evidence.plans.iter().find(|(_, plan)| plan.affinity.is_some())?;
+    let of_groups = plan.groupings.get("grouping").into_iter().flat_map(|grouping| &grouping.body.verdict);
+    let of_affinity = plan.affinity.iter().flat_map(|affinity| &affinity.body.verdict);
+    let sentence = of_groups.chain(of_affinity).find_map(|sentence| sentence.strip_prefix(WORD))?;
+    Some(format!("What gst recommends from the affinity alone (seed {seed}): {sentence}"))
+}
+
+fn saving(evidence: &Evidence, comparison: &Comparison<'_>, strategy: &str) -> Option<String> {
+    let reaches = comparison.reaches(strategy, SPOKEN);
+    if reaches.is_empty() {
+        return None;
+    }
+    let level = format!("{:.0}\u{202f}% of mix-all’s mean best", 100.0 * SPOKEN);
+    let missed = reaches.iter().filter(|(_, reach)| reach.is_censored()).count();
+    if missed == reaches.len() {
+        return Some(format!("{strategy} reached {level} in no seed."));
+    }
+    let probed = evidence.runs_of(strategy).any(|run| run.result.probe_cost.samples > 0.0);
+    let Judged::Saving { interval, savings } = comparison.judge(strategy, SPOKEN, Unit::Samples) else { return None };
+    let null = comparison.null(SPOKEN, Unit::Samples);
+    let (lowest, highest) = null.iter().fold((0.0_f64, 0.0_f64), |(low, high), s| (low.min(s.saving), high.max(s.saving)));
+    let verdict = if interval.low > 0.0 && interval.mean > highest {
+        "a saving"
+    } else if interval.high < 0.0 && interval.mean < lowest {
+        "a loss"
+    } else {
+        "no difference from mix-all is shown"
+    };
+    let more = if interval.mean < 0.0 { "more" } else { "fewer" };
+    let at_least = match (savings.iter().any(|s| s.at_most), more) {
+        (true, "more") => "at least ",
+        (true, _) => "at most ",
+        _ => "",
+    };
+    let missed = if missed > 0 { format!("; {missed} of {} seeds missed it", reaches.len()) } else { String::new() };
+    let null = if null.is_empty() { String::new() } else { format!("; mix-all against mix-all spans {}", range(&null)) };
+    Some(format!(
+        "{strategy} needed {at_least}{}\u{202f}% {more} samples than mix-all to reach {level}{} (saving {}, 95\u{202f}% interval {} to {}, {} \
+         seeds{missed}{null}): {verdict}.",
+        (100.0 * interval.mean.abs()).round(),
+        if probed { ", the probe counted" } else { "" },
+        percent(interval.mean),
+        percent(interval.low),
+        percent(interval.high),
+        savings.len(),
+    ))
+}

@@ -1,0 +1,280 @@
+//! Experiments with a made-up `gst`: a shell script that copies results which the test wrote beforehand.
+#![cfg(unix)]
+#![allow(clippy::expect_used, reason = "helpers of tests may fail like tests")]
+
+mod fake;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use fake::Fake;
+
+/// Answers the calls of the contract from the folder `made-up` beside it, notes every call, fails where `fail` says so.
+const GST: &str = r#"#!/bin/sh
+here=$(cd "$(dirname "$0")" && pwd)
+if [ "$1" = --version ]; then echo "gst $(cat "$here/version")"; exit 0; fi
+echo "$*" >> "$here/calls"
+command=$1
+case "$command" in data) mkdir -p "$3/one/audio"; echo '{"id":1}' > "$3/one/train.jsonl"; exit 0;; esac
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --out) out=$2;; --seed) seed=$2;; --strategy) strategy=$2;;
+  esac
+  shift
+done
+mkdir -p "$(dirname "$out")"
+case "$command" in
+  affinity) if grep -q affinity "$here/fail"; then echo "the probe ran out of memory" >&2; exit 1; fi
+            cp "$here/made-up/seeds/$seed/affinity.json" "$out";;
+  group) cp "$here/made-up/seeds/$seed/grouping.json" "$out";;
+  schedule) cp "$here/made-up/runs/$strategy/seed-$seed/schedule.json" "$out";;
+  train) strategy=$(basename "$(dirname "$out")")
+         if grep -qx "$strategy $seed" "$here/fail"; then echo "step 7: the loss is NaN" >&2; exit 3; fi
+         if [ -n "$(ls -A "$out" 2>/dev/null)" ]; then echo "error: $out is not empty" >&2; exit 1; fi
+         mkdir -p "$out"
+         if grep -qx "hang $strategy" "$here/fail"; then
+           trap 'touch "$out/saved"; exit 130' INT
+           touch "$here/hangs"
+           while :; do sleep 0.05; done
+         fi
+         cp "$here/made-up/runs/$strategy/seed-$seed/"* "$out/";;
+esac
+"#;
+
+/// A folder with the script, what it copies, and the experiment.
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self { folder: tempfile::tempdir().expect("a folder for the test") };
+        let strategies = ["mix-all", "sequential", "gst-progressive"];
+        Fake { strategies: &strategies, seeds: 2, steps: 300 }.write(&bench.path("made-up")).expect("made-up results");
+        fs::write(bench.path("gst"), GST).expect("the script");
+        fs::set_permissions(bench.path("gst"), fs::Permissions::from_mode(0o755)).expect("the script runs");
+        fs::write(bench.path("version"), "0.1.0").expect("a version");
+        bench.fail("");
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn fail(&self, what: &str) {
+        fs::write(self.path("fail"), what).expect("what fails");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .args(["experiment", "run", "quick", "--gst"])
+            .arg(self.path("gst"))
+            .arg("--out")
+            .arg(self.path("out"))
+            .args(arguments);
+        command.env_remove("GST_DATA");
+        command
+    }
+
+    /// Runs the experiment, which must end well.
+    fn succeed(&self, arguments: &[&str]) {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("xtask starts")
+    }
+
+    /// The subcommands called since the last time this was asked.
+    fn calls(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path("calls")).unwrap_or_default();
+        let _ = fs::remove_file(self.path("calls"));
+        text.lines().filter_map(|line| line.split_whitespace().next()).map(String::from).collect()
+    }
+
+    fn page(&self) -> String {
+        fs::read_to_string(self.path("out/report.html")).expect("a report")
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn count(calls: &[String], name: &str) -> usize {
+    calls.iter().filter(|call| *call == name).count()
+}
+
+fn record(path: &Path) -> serde_json::Value {
+    serde_json::from_str(&fs::read_to_string(path).expect("a record")).expect("JSON")
+}
+
+#[test]
+fn a_second_run_finds_everything_done() {
+    let bench = Bench::new();
+    let output = bench.run(&["--seeds", "2"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let calls = bench.calls();
+    assert_eq!(["data", "affinity", "group", "schedule", "train"].map(|name| count(&calls, name)), [1, 2, 2, 6, 6]);
+    assert!(
+        said(&output).contains("[10/10]") && !said(&output).contains('\u{1b}'),
+        "plain lines when there is no terminal: {}",
+        said(&output)
+    );
+    let output = bench.run(&["--seeds", "2"]);
+    assert!(output.status.success() && bench.calls().is_empty(), "{}", said(&output));
+    assert!(bench.page().contains("null<small>mix-all against mix-all"));
+    assert_eq!(record(&bench.path("out/runs/mix-all/seed-1/cell.json"))["status"], "done");
+}
+
+#[test]
+fn only_what_a_change_touches_is_run_again() {
+    let bench = Bench::new();
+    bench.succeed(&[]);
+    bench.calls();
+    fs::remove_file(bench.path("out/runs/sequential/seed-0/result.json")).expect("removed");
+    bench.succeed(&[]);
+    assert_eq!(bench.calls(), ["schedule", "train"], "a lost result");
+    bench.succeed(&["--seeds", "2"]);
+    assert_eq!(count(&bench.calls(), "train"), 3, "one more seed");
+    bench.succeed(&["--steps", "77"]);
+    let calls = bench.calls();
+    assert_eq!((count(&calls, "train"), count(&calls, "affinity")), (3, 0), "other steps: the probe stays");
+    assert!(bench.page().contains("Left out, since made under other settings"), "seed 1 was run with other steps");
+    fs::write(bench.path("version"), "0.2.0").expect("a version");
+    bench.succeed(&["--steps", "77"]);
+    assert_eq!(count(&bench.calls(), "affinity"), 1, "another version");
+    bench.succeed(&["--steps", "77", "--fresh"]);
+    assert_eq!(count(&bench.calls(), "train"), 3, "--fresh");
+}
+
+#[test]
+fn changed_data_makes_every_cell_stale() {
+    let bench = Bench::new();
+    let data = bench.path("mine");
+    fs::create_dir_all(data.join("one/audio")).expect("a folder");
+    fs::write(data.join("one/train.jsonl"), "{}\n").expect("a record");
+    let data_flag = ["--data", data.to_str().expect("a path")];
+    bench.succeed(&data_flag);
+    assert_eq!(count(&bench.calls(), "data"), 0, "given data is not generated");
+    fs::write(data.join("one/train.jsonl"), "{}\n{}\n").expect("a record");
+    bench.succeed(&data_flag);
+    assert_eq!(count(&bench.calls(), "train"), 3);
+    assert!(!bench.page().contains(data_flag[1]), "the report names no path of this machine");
+}
+
+#[test]
+fn a_failing_cell_is_named_and_the_others_go_on() {
+    let bench = Bench::new();
+    bench.fail("sequential 0\n");
+    let output = bench.run(&[]);
+    assert!(!output.status.success());
+    let said = said(&output);
+    assert!(
+        said.contains("sequential, seed 0: FAILED: gst train: step 7: the loss is NaN") && said.contains("1 of 5 jobs failed"),
+        "{said}"
+    );
+    assert!(said.contains("gst-progressive, seed 0: done"), "{said}");
+    let log = fs::read_to_string(bench.path("out/runs/sequential/seed-0/log.txt")).expect("a log");
+    assert!(log.contains("$ gst train") && log.contains("the loss is NaN") && log.contains("exit status: 3"), "{log}");
+    let page = bench.page();
+    assert!(page.contains("Cells without a result") && page.contains("sequential, seed 0: gst train: step 7: the loss is NaN"));
+    bench.calls();
+    bench.fail("");
+    bench.succeed(&[]);
+    assert_eq!(bench.calls(), ["schedule", "train"], "only the failed cell is run again");
+    assert!(!bench.page().contains("Cells without a result"));
+}
+
+#[test]
+fn what_needs_a_failed_probe_is_not_tried() {
+    let bench = Bench::new();
+    bench.fail("affinity\n");
+    let output = bench.run(&[]);
+    assert!(!output.status.success());
+    let calls = bench.calls();
+    assert_eq!((count(&calls, "affinity"), count(&calls, "group"), count(&calls, "train")), (1, 0, 2));
+    assert!(said(&output).contains("3 of 5 jobs failed"), "{}", said(&output));
+    let page = bench.page();
+    assert!(page.contains("gst-progressive, seed 0: needs groups (spectral), seed 0, which failed"));
+}
+
+#[test]
+fn ctrl_c_stops_the_child_and_leaves_a_report() {
+    let bench = Bench::new();
+    bench.fail("hang sequential\n");
+    let child = bench.command(&[]).stderr(std::process::Stdio::piped()).spawn().expect("xtask starts");
+    let mut looks = 0;
+    while !bench.path("hangs").exists() {
+        looks += 1;
+        assert!(looks < 1500, "the cell that hangs was never begun");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let status = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().expect("a shell");
+    assert!(status.success());
+    let output = child.wait_with_output().expect("xtask ends");
+    assert!(!output.status.success());
+    assert!(
+        said(&output).contains("sequential, seed 0: stopped")
+            && said(&output).contains("goes on with the cells that are not done"),
+        "{}",
+        said(&output)
+    );
+    assert!(bench.path("out/runs/sequential/seed-0/saved").exists(), "the child was asked, not killed");
+    assert_eq!(record(&bench.path("out/runs/sequential/seed-0/cell.json"))["status"], "interrupted");
+    assert!(bench.page().contains("sequential, seed 0: stopped by Ctrl-C"));
+    assert_eq!(count(&bench.calls(), "train"), 2, "nothing was begun after it");
+}
+
+#[test]
+fn a_report_can_be_made_again_from_the_folder_alone() {
+    let bench = Bench::new();
+    bench.succeed(&[]);
+    let page = bench.page();
+    fs::remove_file(bench.path("out/report.html")).expect("removed");
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["experiment", "report"])
+        .arg(bench.path("out"))
+        .output()
+        .expect("xtask starts");
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(bench.page(), page);
+    for command in
+        ["gst data generate data", "gst affinity --data DATA", "gst group seeds/0", "gst schedule", "gst train --data DATA"]
+    {
+        assert!(page.contains(command), "{command}");
+    }
+}
+
+#[test]
+fn recorded_data_must_be_given() {
+    let bench = Bench::new();
+    let mut command = bench.command(&[]);
+    let arguments: Vec<_> = command
+        .get_args()
+        .map(|argument| if argument == "quick" { "recorded".into() } else { argument.to_os_string() })
+        .collect();
+    let run = |data: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(&arguments).env_remove("GST_DATA");
+        if let Some(data) = data {
+            command.env("GST_DATA", data);
+        }
+        command.output().expect("xtask starts")
+    };
+    command.env_remove("GST_DATA");
+    let output = run(None);
+    assert!(
+        !output.status.success() && said(&output).contains("--data DIR") && said(&output).contains("GST_DATA"),
+        "{}",
+        said(&output)
+    );
+    let output = run(Some("nowhere"));
+    assert!(!output.status.success() && said(&output).contains("there is no data folder nowhere"), "{}", said(&output));
+    assert!(bench.calls().is_empty(), "nothing is begun");
+}

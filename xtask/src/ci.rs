@@ -33,6 +33,8 @@ enum Check {
     Clippy,
     /// `cargo test --workspace`.
     Test,
+    /// `gst` without its model compiles no Burn and still serves saved gradients.
+    WithoutModel,
     /// The documentation builds without a warning.
     Doc,
     /// Every example runs.
@@ -48,6 +50,7 @@ impl Check {
             Self::Tidy => "tidy",
             Self::Clippy => "clippy",
             Self::Test => "test",
+            Self::WithoutModel => "without-model",
             Self::Doc => "doc",
             Self::Examples => "examples",
             Self::Quick => "quick",
@@ -65,6 +68,7 @@ impl Check {
             Self::Tidy => tidy::run(),
             Self::Clippy => succeed(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
             Self::Test => succeed(&mut cargo(&["test", "--workspace"])),
+            Self::WithoutModel => without_model(root),
             Self::Doc => succeed(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
             Self::Examples => examples(root),
             Self::Quick => quick(root),
@@ -101,13 +105,13 @@ pub(crate) fn run(choice: &Choice) -> Result<()> {
 }
 
 fn summary(rows: &[(Check, Duration, Option<anyhow::Error>)]) -> String {
-    let mut text = String::from("\ncheck     result    seconds\n");
+    let mut text = String::from("\ncheck          result    seconds\n");
     for (check, took, error) in rows {
         let result = if error.is_some() { "FAILED" } else { "passed" };
-        text += &format!("{:<9} {result:<8} {:>8.1}\n", check.name(), took.as_secs_f64());
+        text += &format!("{:<14} {result:<8} {:>8.1}\n", check.name(), took.as_secs_f64());
     }
     let total: Duration = rows.iter().map(|(_, took, _)| *took).sum();
-    text + &format!("{:<9} {:<8} {:>8.1}\n", "all", "", total.as_secs_f64())
+    text + &format!("{:<14} {:<8} {:>8.1}\n", "all", "", total.as_secs_f64())
 }
 
 fn succeed(command: &mut Command) -> Result<()> {
@@ -144,6 +148,21 @@ fn examples(root: &Path) -> Result<()> {
         succeed(command.current_dir(root)).with_context(|| format!("example {}", program.name))?;
     }
     Ok(())
+}
+
+/// Builds and tests what a user gets who brings gradients of his own: `gst` with no default feature.
+fn without_model(root: &Path) -> Result<()> {
+    let gst = ["-p", "gst-train", "--no-default-features"];
+    let tree = workspace::cargo(root).arg("tree").args(gst).args(["--edges", "normal", "--prefix", "none"]).output()?;
+    let tree = String::from_utf8_lossy(&tree.stdout);
+    if let Some(found) = tree.lines().find(|line| line.starts_with("burn")) {
+        bail!("gst without its model depends on {found}");
+    }
+    if !tree.contains("gst-grouping") {
+        bail!("cargo tree names no dependency of gst");
+    }
+    succeed(workspace::cargo(root).arg("clippy").args(gst).args(["--all-targets", "--", "--deny", "warnings"]))?;
+    succeed(workspace::cargo(root).arg("test").args(gst).args(["--test", "saved_gradients"]))
 }
 
 /// A folder of this name under the target folder that is not there yet.
@@ -190,7 +209,9 @@ mod tests {
         ];
         let text = summary(&rows);
         assert!(
-            text.contains("fmt       passed        1.5") && text.contains("tidy      FAILED        2.0") && text.contains("3.5"),
+            text.contains("fmt            passed        1.5")
+                && text.contains("tidy           FAILED        2.0")
+                && text.contains("3.5"),
             "{text}"
         );
     }

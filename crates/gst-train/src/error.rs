@@ -15,6 +15,7 @@ pub enum TrainError {
     /// The features cannot be made.
     #[error(transparent)]
     Mel(#[from] gst_data::mel::MelError),
+    #[cfg(feature = "model")]
     /// The model cannot be made or loaded.
     #[error(transparent)]
     Model(#[from] gst_model::ModelError),
@@ -27,6 +28,7 @@ pub enum TrainError {
     /// The affinity cannot be estimated.
     #[error(transparent)]
     Affinity(#[from] gst_affinity::AffinityError),
+    #[cfg(feature = "model")]
     /// The gradients cannot be taken.
     #[error(transparent)]
     Probe(#[from] gst_affinity::ProbeError),
@@ -36,6 +38,7 @@ pub enum TrainError {
     /// A file between two steps cannot be used.
     #[error(transparent)]
     Artifact(#[from] gst_affinity::artifact::ArtifactError),
+    #[cfg(feature = "model")]
     /// The device is not there.
     #[error(transparent)]
     Device(#[from] crate::device::DeviceError),

@@ -28,32 +28,51 @@
 //! | [`trainer`], [`optimizer`], [`rate`] | the loop |
 //! | [`evaluate`], [`ledger`] | accuracy per dataset; `metrics.jsonl` and `result.json` |
 //! | [`probe`] | gradients of every dataset after a warm-up |
-//! | [`run`], [`checkpoint`] | folders on disk |
+//! | [`run`], [`checkpoint`], [`files`] | folders and files on disk |
 //! | [`device`] | the one place that names backends |
 //! | [`seed`], [`progress`] | seeds from seeds; bars on a terminal |
+//!
+//! Without its default feature `model` the crate compiles no Burn and keeps what gradients of another trainer need: [`files`],
+//! [`progress`], and the commands `gst affinity --gradients`, `group`, `schedule` and `data`.
 
+#[cfg(feature = "model")]
 pub mod augment;
+#[cfg(feature = "model")]
 pub mod batches;
+#[cfg(feature = "model")]
 pub mod checkpoint;
+#[cfg(feature = "model")]
 pub mod config;
+#[cfg(feature = "model")]
 pub mod device;
 pub mod error;
+#[cfg(feature = "model")]
 pub mod evaluate;
+pub mod files;
+#[cfg(feature = "model")]
 mod learner;
+#[cfg(feature = "model")]
 pub mod ledger;
+#[cfg(feature = "model")]
 pub mod optimizer;
+#[cfg(feature = "model")]
 mod plan;
+#[cfg(feature = "model")]
 pub mod probe;
 pub mod progress;
+#[cfg(feature = "model")]
 pub mod rate;
+#[cfg(feature = "model")]
 pub mod run;
+#[cfg(feature = "model")]
 pub mod seed;
+#[cfg(feature = "model")]
 pub mod setup;
+#[cfg(feature = "model")]
 pub mod trainer;
+#[cfg(feature = "model")]
 mod validation;
 
-pub use config::TrainConfig;
 pub use error::TrainError;
-pub use run::RunFolder;
-pub use setup::Setup;
-pub use trainer::Trainer;
+#[cfg(feature = "model")]
+pub use {config::TrainConfig, run::RunFolder, setup::Setup, trainer::Trainer};

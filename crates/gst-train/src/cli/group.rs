@@ -4,7 +4,7 @@ use clap::Args;
 use gst_affinity::Affinity;
 use gst_affinity::artifact::Document;
 use gst_grouping::{GroupCount, Grouping, GroupingParams, Method, OrderBy};
-use gst_train::run;
+use gst_train::files;
 
 use super::{Shared, file_hash};
 
@@ -32,7 +32,7 @@ pub(crate) struct GroupArgs {
 
 impl GroupArgs {
     pub(crate) fn run(self, shared: &Shared) -> anyhow::Result<()> {
-        let affinity: Document<Affinity> = run::read_artifact(&self.affinity)?;
+        let affinity: Document<Affinity> = files::read_artifact(&self.affinity)?;
         let params = GroupingParams {
             method: self.method,
             count: self.groups,
@@ -43,7 +43,7 @@ impl GroupArgs {
         let mut document = Document::new(Grouping::new(&affinity.body, &params)?);
         document.made_from.clone_from(&affinity.made_from);
         let document = document.from_source("affinity", file_hash(&self.affinity)?);
-        run::write(&self.out, &document.to_json()?)?;
+        files::write(&self.out, &document.to_json()?)?;
         shared.result(&document.body, || {
             let grouping = &document.body;
             let mut text =

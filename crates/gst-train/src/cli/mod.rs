@@ -1,20 +1,27 @@
 //! What the command line looks like, and what every command shares.
 
 mod affinity;
+#[cfg(feature = "model")]
 mod ask;
 mod data;
+#[cfg(feature = "model")]
 mod devices;
+#[cfg(feature = "model")]
 mod evaluate;
 mod group;
+#[cfg(feature = "model")]
+mod measured;
 mod saved;
 mod schedule;
+#[cfg(feature = "model")]
 mod settings;
+#[cfg(feature = "model")]
+mod stop;
+#[cfg(feature = "model")]
 mod train;
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -49,6 +56,7 @@ pub(crate) struct Shared {
     #[arg(long, global = true)]
     json: bool,
     /// Device: cpu, wgpu, vulkan, cuda or cuda:N [default: cpu, or the configuration's].
+    #[cfg(feature = "model")]
     #[arg(long, global = true)]
     device: Option<String>,
 }
@@ -64,13 +72,17 @@ enum Command {
     Group(group::GroupArgs),
     /// Plan which datasets are trained on when.
     Schedule(schedule::ScheduleArgs),
+    #[cfg(feature = "model")]
     /// Train a model by a schedule.
     Train(train::TrainArgs),
+    #[cfg(feature = "model")]
     /// Score a trained model on a split of the data.
     Evaluate(evaluate::EvaluateArgs),
+    #[cfg(feature = "model")]
     /// Ask a trained model about an audio file.
     Ask(ask::AskArgs),
     /// List the devices that this build can use.
+    #[cfg(feature = "model")]
     Devices,
 }
 
@@ -86,9 +98,13 @@ impl Cli {
             Command::Affinity(args) => args.run(shared),
             Command::Group(args) => args.run(shared),
             Command::Schedule(args) => args.run(shared),
+            #[cfg(feature = "model")]
             Command::Train(args) => args.run(shared),
+            #[cfg(feature = "model")]
             Command::Evaluate(args) => args.run(shared),
+            #[cfg(feature = "model")]
             Command::Ask(args) => args.run(shared),
+            #[cfg(feature = "model")]
             Command::Devices => devices::run(shared),
         }
     }
@@ -106,20 +122,6 @@ impl Shared {
             _ => Ok(()),
         }
     }
-}
-
-/// Set by the first Ctrl-C or SIGTERM, so that the command can leave a checkpoint; the second ends the process at once.
-fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("stopping at the next step (once more ends at once) …");
-    })
-    .context("cannot listen for Ctrl-C")?;
-    Ok(stop)
 }
 
 /// Hash of a file, as later files carry it.

@@ -1,13 +1,11 @@
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args;
 use gst_affinity::artifact::Document;
 use gst_grouping::Grouping;
 use gst_schedule::{Schedule, ScheduleParams, StageEnd, Strategy, Weighting, simulate};
-use gst_train::{Setup, run};
+use gst_train::files;
 
-use super::settings::Settings;
 use super::{Shared, file_hash};
 
 /// Plan which datasets are trained on when.
@@ -22,8 +20,9 @@ use super::{Shared, file_hash};
 pub(crate) struct ScheduleArgs {
     /// What `gst group` wrote.
     grouping: Option<PathBuf>,
+    #[cfg(feature = "model")]
     #[command(flatten)]
-    settings: Settings,
+    settings: super::settings::Settings,
     /// mix-all, mix-adaptive, individual, sequential, strict-cycle, gst-progressive, gst-reverse or gst-adaptive.
     #[arg(long, default_value_t = Strategy::GstProgressive)]
     strategy: Strategy,
@@ -62,7 +61,7 @@ impl ScheduleArgs {
             strategy: self.strategy,
             steps: self.steps,
             batch_size: self.batch_size,
-            seed: self.settings.seed(shared)?,
+            seed: self.seed(shared)?,
             early_share: self.early_share,
             weighting: self.weighting.clone(),
             stage_end: self.stage_end,
@@ -73,18 +72,14 @@ impl ScheduleArgs {
         };
         let document = match &self.grouping {
             Some(path) => {
-                let grouping: Document<Grouping> = run::read_artifact(path)?;
+                let grouping: Document<Grouping> = files::read_artifact(path)?;
                 let mut document = Document::new(Schedule::from_grouping(&grouping.body, &params)?);
                 document.made_from.clone_from(&grouping.made_from);
                 document.from_source("grouping", file_hash(path)?)
             }
-            None => {
-                let config = self.settings.config(shared).context("a schedule needs a grouping.json or --data")?;
-                let setup = Setup::open(&config)?;
-                Document::new(Schedule::new(&setup.facts()?, None, &params)?).from_source("data", setup.fingerprint)
-            }
+            None => self.without_grouping(shared, &params)?,
         };
-        run::write(&self.out, &document.to_json()?)?;
+        files::write(&self.out, &document.to_json()?)?;
         for note in &document.body.notes {
             eprintln!("note: {note}");
         }
@@ -94,5 +89,29 @@ impl ScheduleArgs {
             let (steps, size, out) = (schedule.steps, schedule.batch_size, self.out.display());
             format!("{}: {steps} steps of {size} samples, written to {out}\n{simulation}", schedule.strategy)
         })
+    }
+
+    #[cfg(feature = "model")]
+    fn seed(&self, shared: &Shared) -> anyhow::Result<u64> {
+        self.settings.seed(shared)
+    }
+
+    #[cfg(not(feature = "model"))]
+    fn seed(&self, shared: &Shared) -> anyhow::Result<u64> {
+        Ok(shared.seed.unwrap_or_default())
+    }
+
+    /// Sizes and names from the data itself, for strategies that need no groups.
+    #[cfg(feature = "model")]
+    fn without_grouping(&self, shared: &Shared, params: &ScheduleParams) -> anyhow::Result<Document<Schedule>> {
+        use anyhow::Context;
+        let config = self.settings.config(shared).context("a schedule needs a grouping.json or --data")?;
+        let setup = gst_train::Setup::open(&config)?;
+        Ok(Document::new(Schedule::new(&setup.facts()?, None, params)?).from_source("data", setup.fingerprint))
+    }
+
+    #[cfg(not(feature = "model"))]
+    fn without_grouping(&self, _shared: &Shared, _params: &ScheduleParams) -> anyhow::Result<Document<Schedule>> {
+        anyhow::bail!("a schedule needs a grouping.json: this build of gst has no model and does not open data")
     }
 }

@@ -6,11 +6,11 @@ use gst_schedule::Schedule;
 use gst_train::evaluate::Evaluation;
 use gst_train::progress::Progress;
 use gst_train::trainer::Outcome;
-use gst_train::{RunFolder, Trainer, run};
+use gst_train::{RunFolder, Trainer, files};
 use serde_json::json;
 
 use super::settings::Settings;
-use super::{Shared, stop_flag};
+use super::{Shared, stop};
 
 /// Train a model by a schedule.
 ///
@@ -41,10 +41,10 @@ impl TrainArgs {
         let mut config = self.settings.config(shared)?;
         config.evaluate_every = self.evaluate_every.unwrap_or(config.evaluate_every);
         config.checkpoint_every = self.checkpoint_every.unwrap_or(config.checkpoint_every);
-        let schedule: Document<Schedule> = run::read_artifact(&self.schedule)?;
+        let schedule: Document<Schedule> = files::read_artifact(&self.schedule)?;
         let setup = gst_train::Setup::open(&config)?;
         let folder = RunFolder::create(&self.out)?;
-        let stop = stop_flag()?;
+        let stop = stop::flag()?;
         let progress = Progress::new(&schedule.body.strategy.to_string(), "steps", schedule.body.steps);
         let outcome = Trainer::new(&setup, &config, schedule, folder)?.run(&stop, &progress)?;
         progress.finish();

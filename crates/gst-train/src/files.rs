@@ -20,11 +20,11 @@ pub fn read_artifact<T: Artifact>(path: &Path) -> Result<Document<T>, TrainError
 ///
 /// # Errors
 /// [`TrainError::Io`] when that fails.
-pub fn write(path: &Path, text: &str) -> Result<(), TrainError> {
+pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), TrainError> {
     let aside = path.with_extension("partial");
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
     }
-    fs::write(&aside, text).map_err(TrainError::io(&aside))?;
+    fs::write(&aside, content).map_err(TrainError::io(&aside))?;
     fs::rename(&aside, path).map_err(TrainError::io(path))
 }

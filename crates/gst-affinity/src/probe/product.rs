@@ -43,12 +43,7 @@ impl GradientProbe {
         loss: impl Fn(&M) -> Tensor<1>,
     ) -> Result<Vec<f32>, ProbeError> {
         let layout = self.layout(module)?;
-        if vector.len() as u64 != layout.values() {
-            return Err(ProbeError::OtherLength { found: vector.len() as u64, expected: layout.values() });
-        }
-        if let Some(index) = vector.iter().position(|value| !value.is_finite()) {
-            return Err(ProbeError::NotFinite { path: "vector".to_owned(), index, value: vector[index].to_string() });
-        }
+        check(&layout, vector)?;
         if !step.is_finite() || step <= 0.0 {
             return Err(ProbeError::BadStep { found: step });
         }
@@ -62,9 +57,33 @@ impl GradientProbe {
         }
         Ok(product)
     }
+
+    /// A copy of the module whose chosen parameters are w + `step` · v: where a step along v would lead. `v` is laid out as
+    /// the flat gradient.
+    ///
+    /// # Errors
+    /// As [`hessian_vector_with_step`](Self::hessian_vector_with_step); the step may have any sign.
+    pub fn moved<M: Module>(&self, module: &M, vector: &[f32], step: f64) -> Result<M, ProbeError> {
+        let layout = self.layout(module)?;
+        check(&layout, vector)?;
+        if !step.is_finite() {
+            return Err(ProbeError::BadStep { found: step });
+        }
+        Ok(moved(module, &layout, vector, step))
+    }
 }
 
-/// A copy of the module at w + step · v.
+fn check(layout: &Layout, vector: &[f32]) -> Result<(), ProbeError> {
+    if vector.len() as u64 != layout.values() {
+        return Err(ProbeError::OtherLength { found: vector.len() as u64, expected: layout.values() });
+    }
+    match vector.iter().position(|value| !value.is_finite()) {
+        Some(index) => Err(ProbeError::NotFinite { path: "vector".to_owned(), index, value: vector[index].to_string() }),
+        None => Ok(()),
+    }
+}
+
+/// A copy of the module at w + step · v, unchecked.
 fn moved<M: Module>(module: &M, layout: &Layout, vector: &[f32], step: f64) -> M {
     module.clone().map(&mut Mover { layout, vector, step, path: Vec::new() })
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SourceError;
 use super::numbers::{Kind, Numbers};
-use crate::{GradientSamples, SketchParams};
+use crate::{DatasetFacts, GradientSamples, ProbeFacts, SketchParams};
 
 /// The key of the header's one entry: a single one, so that equal sketches are equal bytes.
 const KEY: &str = "gst";
@@ -18,12 +18,15 @@ const VERSION: u32 = 1;
 /// The batch gradients of all probe points, with what their sketches were made by: another estimate (other resamples, another
 /// metric, datasets added by another run with the same parameters) needs no second probe.
 ///
-/// As a safetensors file: a tensor `point-T/dataset-I` of `[batches, values]` (float32) for each, names and parameters as JSON in
-/// the header.
+/// As a safetensors file: a tensor `point-T/dataset-I` of `[batches, values]` (float32) for each, all else as JSON in the header.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SavedSketches {
     /// Size and seed of the sketches; size 0 for exact gradients.
     pub params: SketchParams,
+    /// The datasets, as an estimate needs them; of the names that every point has.
+    pub datasets: Vec<DatasetFacts>,
+    /// How the gradients were taken.
+    pub probe: ProbeFacts,
     /// One entry a probe point.
     pub points: Vec<GradientSamples>,
 }
@@ -33,21 +36,29 @@ struct Header {
     format: String,
     version: u32,
     params: SketchParams,
-    points: Vec<Vec<String>>,
+    datasets: Vec<DatasetFacts>,
+    probe: ProbeFacts,
+    points: usize,
 }
 
 impl SavedSketches {
     /// The file's bytes; equal sketches give equal bytes.
     ///
     /// # Errors
-    /// [`SourceError::BadSafetensors`] where the format cannot hold them.
+    /// [`SourceError::BadSafetensors`] where the format cannot hold them, or a point has other datasets.
     pub fn to_bytes(&self) -> Result<Vec<u8>, SourceError> {
         let bad = |reason: String| SourceError::BadSafetensors { source_name: "sketches".to_owned(), reason };
+        let names: Vec<&String> = self.datasets.iter().map(|dataset| &dataset.name).collect();
+        if let Some(other) = self.points.iter().find(|samples| !samples.names().iter().eq(names.iter().copied())) {
+            return Err(bad(format!("a point has the datasets {:?}, expected {names:?}", other.names())));
+        }
         let header = Header {
             format: FORMAT.to_owned(),
             version: VERSION,
             params: self.params,
-            points: self.points.iter().map(|samples| samples.names().to_vec()).collect(),
+            datasets: self.datasets.clone(),
+            probe: self.probe.clone(),
+            points: self.points.len(),
         };
         let mut data = Vec::new();
         for (point, samples) in self.points.iter().enumerate() {
@@ -66,6 +77,12 @@ impl SavedSketches {
         serialize(views, Some(HashMap::from([(KEY.to_owned(), header)]))).map_err(|e| bad(e.to_string()))
     }
 
+    /// Whether bytes begin like such a file, so that a reader can tell it from other safetensors.
+    pub fn is_one(bytes: &[u8]) -> bool {
+        let metadata = SafeTensors::read_metadata(bytes).ok();
+        metadata.is_some_and(|(_, found)| found.metadata().as_ref().is_some_and(|entries| entries.contains_key(KEY)))
+    }
+
     /// Reads a file's bytes. `source_name` (the file's path) is for error messages only.
     ///
     /// # Errors
@@ -82,9 +99,9 @@ impl SavedSketches {
         }
         let file = SafeTensors::deserialize(bytes).map_err(|e| bad(e.to_string()))?;
         let mut points = Vec::new();
-        for (point, names) in header.points.iter().enumerate() {
-            let mut samples = GradientSamples::new(names)?;
-            for dataset in 0..names.len() {
+        for point in 0..header.points {
+            let mut samples = GradientSamples::new(header.datasets.iter().map(|dataset| dataset.name.clone()))?;
+            for dataset in 0..header.datasets.len() {
                 let name = tensor_name(point, dataset);
                 let view = file.tensor(&name).map_err(|e| bad(format!("tensor `{name}`: {e}")))?;
                 let (Dtype::F32, [batches, length]) = (view.dtype(), view.shape()) else {
@@ -101,7 +118,7 @@ impl SavedSketches {
             }
             points.push(samples);
         }
-        Ok(Self { params: header.params, points })
+        Ok(Self { params: header.params, datasets: header.datasets, probe: header.probe, points })
     }
 }
 

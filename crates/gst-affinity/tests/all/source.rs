@@ -186,7 +186,9 @@ fn sketches_are_kept_between_two_programs() {
         samples
     };
     let params = SketchParams { size: 16, seed: u64::MAX };
-    let saved = SavedSketches { params, points: vec![point(0.1), point(-3.5)] };
+    let datasets = names.map(|name| DatasetFacts::new(name, 7)).to_vec();
+    let probe = ProbeFacts { model: "mini".into(), points: vec![1, 2], ..ProbeFacts::default() };
+    let saved = SavedSketches { params, datasets, probe, points: vec![point(0.1), point(-3.5)] };
     let bytes = saved.to_bytes().unwrap();
     assert_eq!(SavedSketches::from_bytes(&bytes, "s").unwrap(), saved);
     assert_eq!(saved.to_bytes().unwrap(), bytes);

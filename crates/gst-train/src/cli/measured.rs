@@ -1,8 +1,11 @@
 //! Gradients that `gst affinity` takes by itself.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use gst_affinity::artifact::Document;
 use gst_affinity::{Affinity, Metric};
+use gst_train::files;
 use gst_train::probe::{self, ProbeConfig};
 use gst_train::progress::Progress;
 
@@ -26,6 +29,18 @@ pub(crate) struct Measured {
     /// Samples a probe batch.
     #[arg(long, value_name = "N", default_value_t = ProbeConfig::default().batch_size)]
     batch_size: usize,
+    /// Measure also what training on one dataset does to another: lookahead, commutator, transferability, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "METRICS")]
+    directed: Vec<Metric>,
+    /// Steps on one dataset alone for each transferability.
+    #[arg(long, value_name = "N", default_value_t = ProbeConfig::default().transfer_steps)]
+    transfer_steps: u64,
+    /// Repeats of the transferability, for its intervals.
+    #[arg(long, value_name = "N", default_value_t = ProbeConfig::default().transfer_repeats)]
+    transfer_repeats: usize,
+    /// Keep the gradients (or their sketches) in this file too: `--gradients FILE` makes another affinity of them.
+    #[arg(long, value_name = "FILE")]
+    sketches: Option<PathBuf>,
 }
 
 impl Measured {
@@ -48,13 +63,19 @@ impl Measured {
             batch_size: self.batch_size,
             sketch_size,
             metric,
+            directed: self.directed.clone(),
+            transfer_steps: self.transfer_steps,
+            transfer_repeats: self.transfer_repeats,
             ..ProbeConfig::default()
         };
         let stop = stop::flag()?;
         let progress = Progress::new("affinity", "batches", 0);
-        let affinity = probe::measure(&setup, &config, &probe, &stop, &progress)?;
+        let measured = probe::measure(&setup, &config, &probe, &stop, &progress)?;
         progress.finish();
-        let Some(affinity) = affinity else { anyhow::bail!("stopped before the end: nothing was written") };
-        Ok(Document::new(affinity).from_source("data", setup.fingerprint))
+        let Some(measured) = measured else { anyhow::bail!("stopped before the end: nothing was written") };
+        if let Some(path) = &self.sketches {
+            files::write(path, measured.sketches.to_bytes()?)?;
+        }
+        Ok(Document::new(measured.affinity).from_source("data", setup.fingerprint))
     }
 }

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use gst_affinity::source::{GradientSource, SavedGradients, collect};
+use gst_affinity::source::{GradientSource, SavedGradients, SavedSketches, collect};
 use gst_affinity::{Affinity, Cost, DatasetFacts, EstimateParams, Metric, ProbeFacts, SketchParams, Sketcher};
 
 /// Where saved gradients are.
 #[derive(Debug, Args)]
 pub(crate) struct Saved {
     /// Gradients saved by another trainer, in place of --data: a `.npy` of shape [datasets, batches, parameters] with --names, a
-    /// `.safetensors` with a tensor [batches, parameters] a dataset, or a folder with one such file a dataset.
+    /// `.safetensors` with a tensor [batches, parameters] a dataset, a folder with one such file a dataset, or what --sketches
+    /// kept.
     #[arg(long, value_name = "FILE")]
     gradients: Option<PathBuf>,
     /// Names of the datasets of --gradients, one a line, each followed by its number of training samples if known.
@@ -51,6 +52,12 @@ impl Saved {
             }
             Some("safetensors") => {
                 let bytes = read(path)?;
+                if SavedSketches::is_one(&bytes) {
+                    ensure!(listed.is_none(), "{} has names in it already: leave out --names", path.display());
+                    let sketches = SavedSketches::from_bytes(&bytes, &path.display().to_string())?;
+                    let params = EstimateParams { seed, ..EstimateParams::default() };
+                    return Ok(Some(Affinity::estimate(&sketches.points, sketches.datasets, metric, &params, sketches.probe)?));
+                }
                 let source = SavedGradients::from_safetensors(&bytes, &path.display().to_string())?;
                 estimate(&source, listed, metric, size, seed)?
             }

@@ -5,25 +5,29 @@
 //! clips from every dataset, without dropout or augmentation, over all trainable parameters. What this costs is charged to
 //! whoever uses the result.
 
+mod directed;
+mod gradients;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::module::{Flag, Module, ModuleMapper, Param};
+use gst_affinity::source::SavedSketches;
 use gst_affinity::{
-    Affinity, Cost, DatasetFacts, EstimateParams, GradientProbe, GradientSamples, Metric, ProbeFacts, SketchParams, Sketcher,
+    Affinity, Cost, DatasetFacts, EstimateParams, GradientSamples, Measurements, Metric, ProbeFacts, SketchParams,
 };
-use gst_data::{Example, Split};
-use gst_model::{AudioLm, MiniAudioLm};
+use gst_model::MiniAudioLm;
 use gst_schedule::{Schedule, ScheduleParams, Strategy};
 use serde::{Deserialize, Serialize};
 
-use crate::batches::{Batcher, collate, example_cost};
+use self::directed::{Context, Directed};
+use self::gradients::Gradients;
+use crate::batches::Batcher;
 use crate::learner::Learner;
 use crate::ledger::Event;
 use crate::progress::Progress;
 use crate::rate::RateShape;
-use crate::{Setup, TrainConfig, TrainError, seed};
+use crate::{Setup, TrainConfig, TrainError};
 
 /// Moments of the warm-up at which losses are averaged, for orders by learning progress.
 const LOSS_MOMENTS: u64 = 4;
@@ -50,6 +54,13 @@ pub struct ProbeConfig {
     pub sketch_size: Option<usize>,
     /// The metric that grouping will follow.
     pub metric: Metric,
+    /// Directed metrics to measure beside it, of lookahead, commutator and transferability; `metric` itself need not be named.
+    /// They show which datasets others depend on.
+    pub directed: Vec<Metric>,
+    /// Steps on one dataset alone for each transferability.
+    pub transfer_steps: u64,
+    /// Repeats of the transferability, each with a seed of its own; fewer than 2 give no interval.
+    pub transfer_repeats: usize,
 }
 
 impl Default for ProbeConfig {
@@ -61,6 +72,9 @@ impl Default for ProbeConfig {
             warmup_batch_size: 32,
             sketch_size: None,
             metric: Metric::GradientDistance,
+            directed: Vec::new(),
+            transfer_steps: 20,
+            transfer_repeats: 2,
         }
     }
 }
@@ -83,8 +97,33 @@ impl ProbeConfig {
         if self.batch_size == 0 {
             return refuse("batch_size", "0".into(), "at least 1 sample");
         }
+        if let Some(metric) = self.directed.iter().find(|metric| !metric.is_directed()) {
+            return refuse("directed", metric.to_string(), "lookahead, commutator or transferability");
+        }
+        if self.directed.contains(&Metric::Transferability) && (self.transfer_steps == 0 || self.transfer_repeats == 0) {
+            return refuse("transfer_steps", "0 steps or repeats".into(), "at least 1 of both for transferability");
+        }
         Ok(())
     }
+
+    /// The same, checked, with a directed `metric` among those to measure, each once.
+    fn complete(&self) -> Result<Self, TrainError> {
+        let mut complete = self.clone();
+        complete.directed.extend(self.metric.is_directed().then_some(self.metric));
+        complete.directed.sort();
+        complete.directed.dedup();
+        complete.check()?;
+        Ok(complete)
+    }
+}
+
+/// What a probe leaves.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// The affinity, with every table that was asked for.
+    pub affinity: Affinity,
+    /// The gradients it was estimated from.
+    pub sketches: SavedSketches,
 }
 
 /// Warms a fresh model up, takes gradients of every dataset, and estimates their affinity. `None` when asked to stop.
@@ -97,8 +136,8 @@ pub fn measure(
     probe: &ProbeConfig,
     stop: &AtomicBool,
     progress: &Progress,
-) -> Result<Option<Affinity>, TrainError> {
-    probe.check()?;
+) -> Result<Option<Measured>, TrainError> {
+    let probe = &probe.complete()?;
     let mut facts = setup.facts()?;
     let steps = probe.points.last().copied().unwrap_or_default();
     let params = ScheduleParams {
@@ -113,41 +152,49 @@ pub fn measure(
     let batcher = Batcher::new(setup, &schedule, &config)?;
     let mut learner = Learner::new(setup, &config, &schedule)?;
     let all: Vec<usize> = (0..facts.len()).collect();
-    progress.total(steps + (facts.len() * probe.batches * probe.points.len()) as u64);
+    let batches = (facts.len() * probe.batches * probe.points.len()) as u64;
+    progress.total(steps + batches + Directed::units(probe, facts.len()));
 
     let mut losses = WarmupLosses::new(steps);
     let mut done = 0;
+    let mut go_on = || {
+        done += 1;
+        progress.set(done);
+        !stop.load(Ordering::Relaxed)
+    };
     let mut samples = Vec::with_capacity(probe.points.len());
+    let mut directed = Directed::default();
     let mut used: Vec<Cost> = vec![Cost::default(); facts.len()];
     let mut parameters = 0;
     let began = Instant::now();
     for (index, &point) in probe.points.iter().enumerate() {
         let from = if index == 0 { 0 } else { probe.points[index - 1] };
         for step in from..point {
-            if stop.load(Ordering::Relaxed) {
+            losses.add(&learner.step(&batcher.step(step)?, 0, &batcher)?);
+            if !go_on() {
                 return Ok(None);
             }
-            losses.add(&learner.step(&batcher.step(step)?, 0, &batcher)?);
-            done += 1;
-            progress.set(done);
         }
-        let gradients = Gradients::new(setup, &learner.model, probe, config.seed)?;
+        let gradients = Gradients::new(setup, &learner.model, probe, &all, config.seed)?;
         parameters = gradients.parameters;
-        let found = gradients.of_all(&all, &facts, &mut used, || {
-            done += 1;
-            progress.set(done);
-            !stop.load(Ordering::Relaxed)
-        })?;
-        let Some(found) = found else { return Ok(None) };
-        samples.push(found);
+        let Some(found) = gradients.of_all(&facts, &mut used, &mut go_on)? else { return Ok(None) };
+        let is_last = index + 1 == probe.points.len();
+        let context = Context { setup, config: &config, probe, facts: &facts, model: &learner.model, is_last };
+        if !directed.at(&gradients, &found, &context, &mut go_on)? {
+            return Ok(None);
+        }
+        samples.push(found.samples);
     }
     for (facts, used) in facts.iter_mut().zip(&used) {
         facts.seconds_per_sample = used.wall_seconds / used.samples.max(1) as f64;
         facts.warmup_losses = losses.of(&facts.name);
     }
-    let mut cost = probe_cost(&used, probe) + learner.cost();
+    let mut cost = probe_cost(used.iter().copied().chain([directed.cost()]), probe) + learner.cost();
     cost.wall_seconds = began.elapsed().as_secs_f64();
-    Ok(Some(estimate(&samples, facts, probe, &config, parameters, cost)?))
+    let found = estimate(&samples, &directed, facts, probe, &config, parameters, cost)?;
+    let params = SketchParams { size: probe.sketch_size(parameters), seed: config.seed };
+    let sketches = SavedSketches { params, datasets: found.datasets.clone(), probe: found.probe.clone(), points: samples };
+    Ok(Some(Measured { affinity: found, sketches }))
 }
 
 /// Affinity of some datasets at the weights that `model` has now: no warm-up. `datasets` are collection indices, `facts` theirs.
@@ -162,25 +209,34 @@ pub fn measure_at(
     datasets: &[usize],
     facts: Vec<DatasetFacts>,
 ) -> Result<Affinity, TrainError> {
-    probe.check()?;
+    let probe = &probe.complete()?;
     let began = Instant::now();
-    let gradients = Gradients::new(setup, model, probe, config.seed)?;
+    let gradients = Gradients::new(setup, model, probe, datasets, config.seed)?;
     let mut used: Vec<Cost> = vec![Cost::default(); facts.len()];
-    let samples: Vec<GradientSamples> = gradients.of_all(datasets, &facts, &mut used, || true)?.into_iter().collect();
-    let mut cost = probe_cost(&used, probe);
+    let mut directed = Directed::default();
+    let mut samples = Vec::new();
+    if let Some(found) = gradients.of_all(&facts, &mut used, || true)? {
+        let context = Context { setup, config, probe, facts: &facts, model, is_last: true };
+        directed.at(&gradients, &found, &context, || true)?;
+        samples.push(found.samples);
+    }
+    let mut cost = probe_cost(used.into_iter().chain([directed.cost()]), probe);
     cost.wall_seconds = began.elapsed().as_secs_f64();
-    estimate(&samples, facts, probe, config, gradients.parameters, cost)
+    estimate(&samples, &directed, facts, probe, config, gradients.parameters, cost)
 }
 
 /// What probe batches cost. Each is a forward and a backward pass: as many samples make one step as in training.
-fn probe_cost(used: &[Cost], probe: &ProbeConfig) -> Cost {
-    let mut cost = used.iter().fold(Cost::default(), |sum, &used| sum + used);
-    cost.steps = cost.samples.div_ceil(u64::from(probe.warmup_batch_size));
+fn probe_cost(used: impl Iterator<Item = Cost>, probe: &ProbeConfig) -> Cost {
+    let mut cost = used.fold(Cost::default(), |sum, used| sum + used);
+    let beside = cost.steps;
+    cost.steps =
+        beside + (cost.samples - beside * u64::from(probe.warmup_batch_size)).div_ceil(u64::from(probe.warmup_batch_size));
     cost
 }
 
 fn estimate(
     samples: &[GradientSamples],
+    directed: &Directed,
     facts: Vec<DatasetFacts>,
     probe: &ProbeConfig,
     config: &TrainConfig,
@@ -198,84 +254,14 @@ fn estimate(
         cost,
     };
     let params = EstimateParams { seed: config.seed, ..EstimateParams::default() };
-    Ok(Affinity::estimate(samples, facts, probe.metric, &params, probe_facts)?)
-}
-
-/// Turns dropout off and leaves gradients on.
-struct Still;
-
-impl ModuleMapper for Still {
-    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
-        flag.with_value(false)
-    }
-}
-
-/// Record indices of each probe batch of a dataset. No clip is in two batches.
-fn split_by_clip(setup: &Setup, dataset: usize, probe: &ProbeConfig, run_seed: u64) -> Vec<Vec<usize>> {
-    let mut clips: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-    for (index, record) in setup.records(dataset, Split::Train).iter().enumerate() {
-        let name: Vec<u64> = record.audio.bytes().map(u64::from).collect();
-        clips.entry(seed::derive(&[run_seed, dataset as u64, seed::derive(&name)])).or_default().push(index);
-    }
-    let clips: Vec<Vec<usize>> = clips.into_values().collect();
-    let size = probe.batch_size.min(clips.len() / probe.batches).max(1);
-    clips.chunks(size).take(probe.batches).map(|chunk| chunk.iter().map(|records| records[0]).collect()).collect()
-}
-
-struct Gradients<'a> {
-    setup: &'a Setup,
-    config: &'a ProbeConfig,
-    seed: u64,
-    model: MiniAudioLm,
-    probe: GradientProbe,
-    parameters: u64,
-    sketcher: Sketcher,
-}
-
-impl<'a> Gradients<'a> {
-    fn new(setup: &'a Setup, model: &MiniAudioLm, config: &'a ProbeConfig, seed: u64) -> Result<Self, TrainError> {
-        let model = model.clone().map(&mut Still);
-        let probe = GradientProbe::all();
-        let parameters = probe.parameters(&model)?;
-        let sketcher = Sketcher::new(SketchParams { size: config.sketch_size(parameters), seed })?;
-        Ok(Self { setup, config, seed, model, probe, parameters, sketcher })
-    }
-
-    /// Gradients of every probe batch of `datasets` (collection indices), adding up what each costs. `None` when `go_on`, which
-    /// is asked after every batch, says so.
-    fn of_all(
-        &self,
-        datasets: &[usize],
-        facts: &[DatasetFacts],
-        used: &mut [Cost],
-        mut go_on: impl FnMut() -> bool,
-    ) -> Result<Option<GradientSamples>, TrainError> {
-        let mut found = GradientSamples::new(facts.iter().map(|facts| facts.name.clone()))?;
-        for (index, &dataset) in datasets.iter().enumerate() {
-            for records in split_by_clip(self.setup, dataset, self.config, self.seed) {
-                let (gradient, cost) = self.of(dataset, &records)?;
-                found.push(index, gradient)?;
-                used[index] += cost;
-                if !go_on() {
-                    return Ok(None);
-                }
-            }
-        }
-        Ok(Some(found))
-    }
-
-    fn of(&self, dataset: usize, records: &[usize]) -> Result<(Vec<f32>, Cost), TrainError> {
-        let source = &self.setup.source;
-        let examples =
-            records.iter().map(|&record| source.load(Split::Train, dataset, record)).collect::<Result<Vec<Example>, _>>()?;
-        let mut cost = examples.iter().fold(Cost::default(), |cost, example| cost + example_cost(example));
-        let began = Instant::now();
-        let batch = collate(examples.iter(), source.tokenizer().eos_id())?;
-        let loss = self.model.answer_logits(&batch).token_losses().mean();
-        let gradient = self.probe.sketch(&self.model, loss, &self.sketcher)?;
-        cost.wall_seconds = began.elapsed().as_secs_f64();
-        Ok((gradient, cost))
-    }
+    let measured = Measurements {
+        gradients: samples,
+        preconditioned: &[],
+        lookahead: &directed.lookahead,
+        transferability: &directed.transferability,
+        commutator: &directed.commutator,
+    };
+    Ok(Affinity::from_measurements(&measured, facts, probe.metric, &params, probe_facts)?)
 }
 
 /// Mean training loss of each dataset in each part of the warm-up.

@@ -1,0 +1,142 @@
+//! Batch gradients of the datasets at one moment of training.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use burn::module::{Flag, Module, ModuleMapper, Param};
+use gst_affinity::{Cost, DatasetFacts, GradientProbe, GradientSamples, Preconditioner, SketchParams, Sketcher};
+use gst_data::{Example, Split};
+use gst_model::{AudioLm, Batch, MiniAudioLm};
+
+use super::ProbeConfig;
+use crate::batches::{collate, example_cost};
+use crate::{Setup, TrainError, seed};
+
+/// ε of the preconditioner, Adam's.
+const EPSILON: f32 = 1e-8;
+
+/// Turns dropout off and leaves gradients on.
+struct Still;
+
+impl ModuleMapper for Still {
+    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+        flag.with_value(false)
+    }
+}
+
+/// Takes gradients of probe batches at the weights of one model.
+pub(super) struct Gradients<'a> {
+    setup: &'a Setup,
+    /// Collection index of each dataset.
+    datasets: &'a [usize],
+    /// Record indices of each probe batch of each dataset. No clip is in two batches.
+    batches: Vec<Vec<Vec<usize>>>,
+    pub(super) model: MiniAudioLm,
+    pub(super) probe: GradientProbe,
+    pub(super) parameters: u64,
+    pub(super) sketcher: Sketcher,
+}
+
+/// What was found at one probe point.
+pub(super) struct Found {
+    /// Every batch's gradient, sketched where the sketcher does so.
+    pub(super) samples: GradientSamples,
+    /// What needs whole coordinates and is added up on the way.
+    pub(super) whole: Whole,
+}
+
+/// Sums over whole gradients, kept where these are not.
+pub(super) struct Whole {
+    /// Σ p_i g_i from the batches of each index, `[batches][P]`.
+    pub(super) mixture: Vec<Vec<f32>>,
+    /// Mean square of each coordinate over all batches, every dataset counting alike, `[P]`.
+    squares: Vec<f32>,
+}
+
+impl Whole {
+    /// What stands in for Adam's second moments.
+    pub(super) fn preconditioner(&self) -> Result<Preconditioner, TrainError> {
+        Ok(Preconditioner::from_second_moments(&self.squares, EPSILON)?)
+    }
+}
+
+impl<'a> Gradients<'a> {
+    pub(super) fn new(
+        setup: &'a Setup,
+        model: &MiniAudioLm,
+        config: &ProbeConfig,
+        datasets: &'a [usize],
+        run_seed: u64,
+    ) -> Result<Self, TrainError> {
+        let model = model.clone().map(&mut Still);
+        let probe = GradientProbe::all();
+        let parameters = probe.parameters(&model)?;
+        let sketcher = Sketcher::new(SketchParams { size: config.sketch_size(parameters), seed: run_seed })?;
+        let batches = datasets.iter().map(|&dataset| split_by_clip(setup, dataset, config, run_seed)).collect();
+        Ok(Self { setup, datasets, batches, model, probe, parameters, sketcher })
+    }
+
+    /// Batches that every dataset has.
+    pub(super) fn common_batches(&self) -> usize {
+        self.batches.iter().map(Vec::len).min().unwrap_or(0)
+    }
+
+    /// Gradients of every probe batch, adding up what each costs. `None` when `go_on`, which is asked after every batch, says
+    /// so.
+    pub(super) fn of_all(
+        &self,
+        facts: &[DatasetFacts],
+        used: &mut [Cost],
+        mut go_on: impl FnMut() -> bool,
+    ) -> Result<Option<Found>, TrainError> {
+        let mut samples = GradientSamples::new(facts.iter().map(|facts| facts.name.clone()))?;
+        let values = usize::try_from(self.parameters).unwrap_or(usize::MAX);
+        let mut whole = Whole { mixture: vec![vec![0.0; values]; self.common_batches()], squares: vec![0.0; values] };
+        for (dataset, facts) in facts.iter().enumerate() {
+            let share = 1.0 / (self.batches[dataset].len() * self.datasets.len()) as f32;
+            for index in 0..self.batches[dataset].len() {
+                let began = Instant::now();
+                let (gradient, mut cost) = self.of(dataset, index)?;
+                whole.squares.iter_mut().zip(&gradient).for_each(|(sum, value)| *sum += share * value * value);
+                if let Some(mixture) = whole.mixture.get_mut(index) {
+                    mixture.iter_mut().zip(&gradient).for_each(|(sum, value)| *sum += facts.weight as f32 * value);
+                }
+                samples.push(dataset, if self.sketcher.is_exact() { gradient } else { self.sketcher.sketch(&gradient) })?;
+                cost.wall_seconds = began.elapsed().as_secs_f64();
+                used[dataset] += cost;
+                if !go_on() {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(Found { samples, whole }))
+    }
+
+    /// The whole gradient of the mean loss of one probe batch, and what it costs.
+    pub(super) fn of(&self, dataset: usize, index: usize) -> Result<(Vec<f32>, Cost), TrainError> {
+        let (batch, cost) = self.batch(dataset, index)?;
+        let loss = self.model.answer_logits(&batch).token_losses().mean();
+        Ok((self.probe.gradient(&self.model, loss)?, cost))
+    }
+
+    /// A probe batch, and what training on it costs.
+    pub(super) fn batch(&self, dataset: usize, index: usize) -> Result<(Batch, Cost), TrainError> {
+        let source = &self.setup.source;
+        let load = |&record: &usize| source.load(Split::Train, self.datasets[dataset], record);
+        let examples = self.batches[dataset][index].iter().map(load).collect::<Result<Vec<Example>, _>>()?;
+        let cost = examples.iter().fold(Cost::default(), |cost, example| cost + example_cost(example));
+        Ok((collate(examples.iter(), source.tokenizer().eos_id())?, cost))
+    }
+}
+
+/// Record indices of each probe batch of a dataset. No clip is in two batches.
+fn split_by_clip(setup: &Setup, dataset: usize, probe: &ProbeConfig, run_seed: u64) -> Vec<Vec<usize>> {
+    let mut clips: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (index, record) in setup.records(dataset, Split::Train).iter().enumerate() {
+        let name: Vec<u64> = record.audio.bytes().map(u64::from).collect();
+        clips.entry(seed::derive(&[run_seed, dataset as u64, seed::derive(&name)])).or_default().push(index);
+    }
+    let clips: Vec<Vec<usize>> = clips.into_values().collect();
+    let size = probe.batch_size.min(clips.len() / probe.batches).max(1);
+    clips.chunks(size).take(probe.batches).map(|chunk| chunk.iter().map(|records| records[0]).collect()).collect()
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burn::module::Module;
 use burn::tensor::Device;
 use gst_affinity::DatasetFacts;
 use gst_data::mel::LogMel;
@@ -80,12 +81,12 @@ impl Setup {
         Ok(datasets)
     }
 
-    /// A model with fresh weights.
+    /// A model with fresh weights that depend on `seed` alone: they are drawn on the CPU whatever the device.
     ///
     /// # Errors
     /// [`TrainError::Model`] when its sizes cannot be built.
     pub fn fresh_model(&self, seed: u64) -> Result<MiniAudioLm, TrainError> {
-        Ok(self.model.init(seed, &self.device)?)
+        Ok(self.model.init(seed, &Device::flex().autodiff())?.fork(&self.device))
     }
 
     /// Records of one split of dataset `dataset`.

@@ -41,6 +41,8 @@ enum Check {
     Examples,
     /// The quick experiment runs end to end, with few steps.
     Quick,
+    /// A run on wgpu follows one on the CPU; the CUDA build type-checks.
+    Backends,
 }
 
 impl Check {
@@ -52,6 +54,7 @@ impl Check {
             Self::Test => "test",
             Self::WithoutModel => "without-model",
             Self::Doc => "doc",
+            Self::Backends => "backends",
             Self::Examples => "examples",
             Self::Quick => "quick",
         }
@@ -70,6 +73,7 @@ impl Check {
             Self::Test => succeed(&mut cargo(&["test", "--workspace"])),
             Self::WithoutModel => without_model(root),
             Self::Doc => succeed(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
+            Self::Backends => backends(root),
             Self::Examples => examples(root),
             Self::Quick => quick(root),
         }
@@ -163,6 +167,15 @@ fn without_model(root: &Path) -> Result<()> {
     }
     succeed(workspace::cargo(root).arg("clippy").args(gst).args(["--all-targets", "--", "--deny", "warnings"]))?;
     succeed(workspace::cargo(root).arg("test").args(gst).args(["--test", "saved_gradients"]))
+}
+
+/// Each backend is another set of Burn's features, and so another build of it.
+fn backends(root: &Path) -> Result<()> {
+    let wgpu = ["test", "--workspace", "--features", "gst-train/wgpu", "--test", "backends", "--", "--nocapture"];
+    succeed(workspace::cargo(root).args(wgpu))?;
+    // The build script of a dependency downloads LLVM unless it is told that only documentation is made; nothing is linked here.
+    let cuda = ["check", "--workspace", "--features", "gst-train/cuda", "--bin", "gst"];
+    succeed(workspace::cargo(root).args(cuda).env("DOCS_RS", "1"))
 }
 
 /// A folder of this name under the target folder that is not there yet.

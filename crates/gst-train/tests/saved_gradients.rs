@@ -62,6 +62,17 @@ fn saved_gradients_become_groups() {
     groups.sort();
     assert_eq!(groups, [["a", "b"], ["c", "d"]]);
 
+    // The order is the user's where he gives one; the metric too.
+    for (given, first) in [("a,c", "a"), ("c,a", "c")] {
+        let (good, message) =
+            run(&format!("group one.json --groups 2 --metric unit-distance --order given --given {given} --out given.json"));
+        assert!(good, "{message}");
+        let groups: Vec<Vec<String>> = serde_json::from_value(read("given.json")["group_names"].clone()).unwrap();
+        assert!(groups[0].contains(&first.to_owned()), "{groups:?}");
+    }
+    let (good, message) = run("group one.json --groups 2 --order given --given a --out x.json");
+    assert!(!good && message.contains("given"), "{message}");
+
     for (arguments, part) in [
         ("--gradients all.npy", "--names"),
         ("--gradients absent.npy --names names.txt", "absent.npy"),

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use gst_affinity::Affinity;
 use gst_affinity::artifact::Document;
+use gst_affinity::{Affinity, Metric};
 use gst_grouping::{GroupCount, Grouping, GroupingParams, Method, OrderBy};
 use gst_train::files;
 
@@ -25,6 +25,12 @@ pub(crate) struct GroupArgs {
     /// Which group comes first: size, slow-first, cost, heterogeneity, near-global, path, prerequisite, commutator, given, random.
     #[arg(long, default_value_t = GroupingParams::default().order)]
     order: OrderBy,
+    /// For order `given`: names of datasets, at least one of every group; a group comes where its first-named dataset does.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    given: Vec<String>,
+    /// Metric to group by, of those that were measured [default: the affinity's own].
+    #[arg(long)]
+    metric: Option<Metric>,
     /// Where to write.
     #[arg(long, value_name = "FILE", default_value = "grouping.json")]
     out: PathBuf,
@@ -37,6 +43,8 @@ impl GroupArgs {
             method: self.method,
             count: self.groups,
             order: self.order,
+            given: self.given,
+            metric: self.metric,
             seed: shared.seed.unwrap_or_default(),
             ..GroupingParams::default()
         };

@@ -134,4 +134,12 @@ impl Affinity {
     pub fn dependence(&self, metric: Metric) -> Option<&Dependence> {
         self.dependence.iter().find(|dependence| dependence.metric == metric)
     }
+
+    /// The directed measurement that speaks for an order: the first of transferability, lookahead and commutator that shows more
+    /// directed pairs than chance makes. `None` when none does, or none was measured more than once.
+    pub fn prerequisites(&self) -> Option<&Dependence> {
+        let metrics = [Metric::Transferability, Metric::Lookahead, Metric::Commutator];
+        let mut found = metrics.into_iter().filter_map(|metric| self.dependence(metric));
+        found.find(|dependence| dependence.repeats > 1 && dependence.is_beyond_chance())
+    }
 }

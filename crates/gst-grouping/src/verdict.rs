@@ -1,8 +1,8 @@
 //! What a grouping says to a person: sentences, each with the number behind it, and a recommendation.
 
-use gst_affinity::{Affinity, Dependence};
+use gst_affinity::{Affinity, Dependence, Metric};
 
-use crate::order::{directed_metric, rounded};
+use crate::order::rounded;
 use crate::{GroupCount, Grouping, Method, Recommendation};
 
 /// Groups that agree less than this with those of bootstrap replicates (mean adjusted Rand index) are not to be built on.
@@ -39,10 +39,9 @@ pub(crate) fn judge(grouping: &Grouping, evidence: &Evidence<'_>) -> (Recommenda
     }
     sentences.extend(structure(grouping));
     sentences.extend(stability(grouping, evidence.replicates));
-    let dependence = measured_dependence(evidence.affinity);
-    sentences.push(dependence_sentence(dependence));
+    sentences.extend(dependence(evidence.affinity));
     sentences.push(evidence.order_note.to_owned());
-    let (recommendation, reason) = recommend(grouping, dependence.map(Dependence::is_beyond_chance));
+    let (recommendation, reason) = recommend(grouping, evidence.affinity);
     sentences.push(reason);
     (recommendation, sentences)
 }
@@ -113,23 +112,29 @@ fn stability(grouping: &Grouping, replicates: usize) -> Option<String> {
     ))
 }
 
-/// The directed part of transfer, or of the one-step lookahead, if it was measured often enough to have intervals.
-fn measured_dependence(affinity: &Affinity) -> Option<&Dependence> {
-    affinity.dependence(directed_metric(affinity)?).filter(|dependence| dependence.repeats > 1)
-}
-
-fn dependence_sentence(dependence: Option<&Dependence>) -> String {
-    let Some(found) = dependence else {
-        return "Dependence was not measured (it takes two repeats of `lookahead` or `transferability`): whether an order of groups can pay is open.".to_owned();
+/// A sentence for every directed metric that was measured often enough to have intervals.
+fn dependence(affinity: &Affinity) -> Vec<String> {
+    let sentence = |found: &Dependence| {
+        let (directed, pairs, metric) = (found.directed.len(), found.pairs, found.metric);
+        let chance = pairs as f64 * (1.0 - found.level);
+        format!(
+            "Dependence: in {directed} of {pairs} pairs one dataset prepares the other more than the reverse, beyond the interval ({metric}); {chance:.0} would by chance."
+        )
     };
-    let (directed, pairs, metric) = (found.directed.len(), found.pairs, found.metric);
-    let chance = pairs as f64 * (1.0 - found.level);
-    format!(
-        "Dependence: in {directed} of {pairs} pairs one dataset helps the other more than the reverse, beyond the interval ({metric}); {chance:.0} would by chance."
-    )
+    let sentences: Vec<String> = repeated(affinity).map(sentence).collect();
+    if sentences.is_empty() {
+        return vec![
+            "Dependence was not measured (it takes two repeats of `lookahead`, `commutator` or `transferability`): whether an order of groups can pay is open.".to_owned(),
+        ];
+    }
+    sentences
 }
 
-fn recommend(grouping: &Grouping, is_dependent: Option<bool>) -> (Recommendation, String) {
+fn repeated(affinity: &Affinity) -> impl Iterator<Item = &Dependence> {
+    affinity.dependence.iter().filter(|found| found.repeats > 1)
+}
+
+fn recommend(grouping: &Grouping, affinity: &Affinity) -> (Recommendation, String) {
     let mix_all = |reason: String| (Recommendation::MixAll, format!("Recommendation: mix-all. {reason}"));
     if grouping.groups.len() == 1 {
         return mix_all("All datasets are in one group.".to_owned());
@@ -139,18 +144,28 @@ fn recommend(grouping: &Grouping, is_dependent: Option<bool>) -> (Recommendation
         return mix_all(format!("These groups (`{method}`) are a baseline; they say nothing of the data."));
     }
     let structured = grouping.structure.map(|test| test.found());
+    let unstable = grouping.stability.filter(|index| *index < STABLE_FROM);
+    let compare =
+        |reason: &str| (Recommendation::Compare, format!("Recommendation: compare with mix-all, over several seeds. {reason}"));
+    // Dependence first: in the runs that we know of it went with a gain, structure alone did not.
+    if let Some(found) = affinity.prerequisites() {
+        let order = if found.metric == Metric::Commutator { "commutator" } else { "prerequisite" };
+        let doubt = match (structured, unstable) {
+            (Some(false), _) => " The groups themselves are no better than chance makes them.",
+            (_, Some(_)) => " The groups themselves would be others with other probe batches.",
+            _ => "",
+        };
+        return compare(&format!("Datasets build on one another: order the groups by `{order}`.{doubt}"));
+    }
     if structured == Some(false) {
         return mix_all("The data give no reason to group.".to_owned());
     }
-    if let Some(index) = grouping.stability.filter(|index| *index < STABLE_FROM) {
+    if let Some(index) = unstable {
         return mix_all(format!("The groups would be others with other probe batches (index {index:.2}, wanted {STABLE_FROM})."));
     }
-    let compare =
-        |reason: &str| (Recommendation::Compare, format!("Recommendation: compare with mix-all, over several seeds. {reason}"));
-    match (structured, is_dependent) {
-        (_, Some(true)) => compare("Datasets build on one another: order the groups by `prerequisite`."),
+    match (structured, repeated(affinity).next()) {
         (None, _) => mix_all("Whether there is structure was not tested, and nothing speaks for an order.".to_owned()),
-        (_, Some(false)) => {
+        (_, Some(_)) => {
             mix_all("There are groups, but no dataset prepares for another; conflict alone has not made grouping pay.".to_owned())
         }
         (_, None) => compare("There are groups; groups alone have not made grouping pay, dependence was not measured."),

@@ -313,6 +313,23 @@ fn noise_is_recognised() {
 }
 
 #[test]
+fn affinity_and_grouping_recommend_the_same_order() {
+    let last = |verdict: &[String]| verdict.last().cloned().unwrap_or_default();
+    let dependent = with_lookahead(4);
+    let grouping = ordered(&dependent, OrderBy::Prerequisite).unwrap();
+    assert_eq!(grouping.recommendation, Recommendation::Compare);
+    for verdict in [&dependent.verdict, &grouping.verdict] {
+        assert!(last(verdict).contains("compare") && last(verdict).contains("prerequisite"), "{verdict:?}");
+    }
+    // One repeat shows no direction: neither recommends an order.
+    let once = with_lookahead(1);
+    let grouping = ordered(&once, OrderBy::Size).unwrap();
+    for verdict in [&once.verdict, &grouping.verdict] {
+        assert!(!last(verdict).contains("prerequisite"), "{verdict:?}");
+    }
+}
+
+#[test]
 fn undetermined_pairs_are_counted() {
     let mut affinity = affinity();
     affinity.tables.get_mut(&Metric::GradientDistance).unwrap().values[2][7] = None;

@@ -177,11 +177,11 @@ fn dependence(affinity: &Affinity) -> Vec<String> {
 }
 
 fn recommendation(affinity: &Affinity) -> String {
-    let directed = affinity.dependence.iter().find(|found| found.repeats > 1 && found.is_beyond_chance());
-    if let Some(found) = directed {
+    if let Some(found) = affinity.prerequisites() {
+        let order = if found.metric == Metric::Commutator { "commutator" } else { "prerequisite" };
         return format!(
             "Recommendation: some datasets prepare others ({} of the pairs by {}), which is where an order can pay: compare \
-             gst-progressive in prerequisite order with mix-all, and keep mix-all if the run shows no gain.",
+             gst-progressive in {order} order with mix-all, and keep mix-all if the run shows no gain.",
             percent(found.share()),
             found.metric
         );

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 pub use self::linear::{MAX_EXACT_ORDER, best_linear_order};
 pub use self::path::{MAX_EXACT_PATH, shortest_path};
-pub(crate) use self::prerequisite::directed_metric;
 pub use self::prerequisite::{Prerequisite, PrerequisiteOrder, prerequisite_order};
 pub(crate) use self::score::rounded;
 use crate::names::named_choices;

@@ -118,7 +118,7 @@ fn topological(graph: &DiGraph<(), Prerequisite>, nets: &[f64]) -> Vec<usize> {
 }
 
 /// The directed table that prerequisites are read from: the measured transfer if there is one, the one-step lookahead otherwise.
-pub(crate) fn directed_metric(affinity: &Affinity) -> Option<Metric> {
+fn directed_metric(affinity: &Affinity) -> Option<Metric> {
     [Metric::Transferability, Metric::Lookahead].into_iter().find(|metric| affinity.table(*metric).is_some())
 }
 

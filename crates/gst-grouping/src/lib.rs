@@ -28,7 +28,8 @@
 //! - [`Distances`] in, [`Partition`] out: [`spectral()`] (the paper's), [`agglomerative()`], [`exact()`], [`community()`], and
 //!   the baselines [`random`] and [`by_domain`]. Datasets may be listed in any order: the groups are the same.
 //! - How many groups: [`GroupCount`] by the spectrum of an [`Embedding`], by [`silhouette`] or by the elbow of the within term.
-//! - Whether to believe them: [`structure_test`] against chance; [`Grouping::stability`] over bootstrap replicates.
+//! - Whether to believe them: [`structure_test`] against chance; [`Grouping::stability`] over bootstrap replicates; [`compare`] with
+//!   the affinity of another seed, probe point or model, the hardest test and the one that counts.
 //! - Their order: [`OrderBy`], with [`shortest_path`], [`prerequisite_order`] and [`best_linear_order`] behind it.
 //!
 //! # The terms
@@ -41,6 +42,7 @@
 struct ReadMe;
 
 mod agglomerative;
+mod agreement;
 mod baseline;
 mod clustering;
 mod community;
@@ -59,6 +61,7 @@ mod structure;
 mod verdict;
 
 pub use agglomerative::{Linkage, Merge, agglomerative, dendrogram};
+pub use agreement::{Agreement, Comparison, compare};
 pub use baseline::{by_domain, random};
 pub use community::{communities, community, modularity, neighbour_graph};
 pub use count::{CountScore, GroupCount, silhouette};

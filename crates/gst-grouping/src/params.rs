@@ -72,6 +72,9 @@ impl GroupingParams {
             let found = self.most_groups.to_string();
             return Err(GroupingError::Parameter { field: "most_groups", found, expected: "2 or more" });
         }
+        if self.order != OrderBy::Given && !self.given.is_empty() {
+            return Err(GroupingError::GivenUnused { found: self.given.join(", "), order: self.order.name() });
+        }
         match self.count {
             GroupCount::Fixed(_) if !self.method.takes_count() => Ok(()),
             GroupCount::Fixed(0) => Err(GroupingError::ZeroGroups { datasets }),

@@ -194,6 +194,10 @@ fn orders_by_chance_and_by_hand() {
     let message = |names| Grouping::new(&affinity, &given(names)).unwrap_err().to_string();
     assert!(message(&["set-b", "nothing"]).contains("\"nothing\", which is not a dataset here; known: set-a"));
     assert!(message(&["set-b", "set-a"]).contains("no dataset of the group {set-c, set-f, set-i}"));
+    assert!(message(&[]).contains("no dataset of the group {set-a, set-d, set-g}"));
+    let unused = GroupingParams { order: OrderBy::Size, ..given(&["set-b"]) };
+    let message = Grouping::new(&affinity, &unused).unwrap_err().to_string();
+    assert!(message.contains("names set-b, but the order is `size`"), "{message}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn sketch(criterion: &mut Criterion) {
     for size in [1024, SKETCH, 65_536] {
         let Ok(sketcher) = Sketcher::new(SketchParams { size, seed: 7 }) else { return };
         group.bench_function(BenchmarkId::new("10 M values", size), |bencher| {
-            bencher.iter(|| sketcher.sketch(black_box(&gradient)))
+            bencher.iter(|| sketcher.sketch(black_box(&gradient)));
         });
     }
     // As a probe does it: parameter by parameter, with the check that every value is finite.

@@ -41,6 +41,7 @@ pub struct GroupingParams {
     /// optimum: then a grouping of 14 datasets without bootstrap replicates takes some milliseconds.
     pub null_samples: usize,
     /// For order `given`: names of datasets, at least one of every group; a group comes where its first-named dataset does.
+    /// Empty for every other order.
     pub given: Vec<String>,
 }
 

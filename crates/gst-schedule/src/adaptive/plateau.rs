@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// evaluations in a row.
 ///
 /// The default (3 evaluations, 1 %, half of the past) was chosen on synthetic curves that fall to a floor: where each evaluation's loss is
-/// off by 2 % it ends about 1 stage in 100 too early (with a tenth of the fall yet to come), at 5 % of noise 13, at 10 % more than 30; the
+/// off by 2 % it ends about 1 stage in 100 too early (with a tenth of the fall yet to come), at 5 % of noise 13, at 10 % 41; the
 /// validation loss of a mixture of recorded datasets was off by 0.4 to 4 % from one evaluation to the next. More noise calls for more patience.
 /// Real curves are not exponentials: this says how the rule bears noise, not that a stage should end there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,104 +1,90 @@
-"""Reads a schedule.json (format gst-schedule, version 1) and draws the samples of a run, as the crate gst-schedule does.
-
-Integers and the standard library only. Use it in a trainer of your own:
+"""Draws the samples of a schedule.json (format gst-schedule, version 1) as the crate gst-schedule does; docs/schedule.md has the formulas.
 
     from schedule_reader import Reader
     reader = Reader("schedule.json")
     for step in range(reader.steps):
-        batch = reader.step(step)          # [(dataset index, sample index, epoch), ...], batch_size of them
+        batch = reader.step(step)            # [(dataset index, sample index, epoch), ...] of one global batch
 
-or run it: python schedule_reader.py schedule.json 10     prints the first 10 draws. docs/schedule.md explains every line.
-"""
-import bisect, heapq, json, math, sys
+`python schedule_reader.py schedule.json 10` prints the first 10 draws. Integers and the standard library only, Python 3.8 or newer."""
+import bisect, functools, heapq, itertools, json, math, pathlib, sys
 
-MASK, GOLDEN, UNIT = 2**64 - 1, 0x9E3779B97F4A7C15, 2**32
+GOLDEN, UNIT = 0x9E3779B97F4A7C15, 2**32  # step of SplitMix64; debts are counted in 2**-32 draws
 
-def mix(z):                                                            # SplitMix64
-    z = (z + GOLDEN) & MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
-    return z ^ (z >> 31)
+def mix(z):  # SplitMix64, on 64 bits
+    z = (z + GOLDEN) % 2**64
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+    return z ^ z >> 31
 
-def name_hash(name):                                                   # FNV-1a
-    h = 0xCBF29CE484222325
-    for byte in name.encode("utf-8"):
-        h = ((h ^ byte) * 0x100000001B3) & MASK
-    return h
+def fnv1a(name):
+    return functools.reduce(lambda hash, byte: (hash ^ byte) * 0x100000001B3 % 2**64, name, 0xCBF29CE484222325)
 
-def sample(key, size, epoch, position):                                # keyed permutation of 0 .. size-1
+def sample(key, size, epoch, i):  # a permutation of 0 .. size - 1 of its own for each key and epoch
     columns = math.isqrt(size - 1) + 1
     columns += columns % 2
     rows, key = -(-size // columns), mix(key ^ epoch)
     while True:
-        x, y = position % columns, position // columns
-        for pair in range(6):
-            x = (x + (mix(((key + GOLDEN * (2 * pair + 1)) & MASK) ^ y) * columns >> 64)) % columns
-            y = (y + (mix(((key + GOLDEN * (2 * pair + 2)) & MASK) ^ x) * rows >> 64)) % rows
-        position = y * columns + x
-        if position < size:
-            return position
+        y, x = divmod(i, columns)
+        for turn in range(1, 12, 2):
+            x = (x + (mix((key + GOLDEN * turn) % 2**64 ^ y) * columns >> 64)) % columns
+            y = (y + (mix((key + GOLDEN * (turn + 1)) % 2**64 ^ x) * rows >> 64)) % rows
+        i = y * columns + x
+        if i < size:
+            return i
 
-def tree(weights, debts):                                              # Huffman tree; a leaf is an int
-    nodes = [(w, debts[i], i) for i, w in enumerate(weights) if w > 0]
-    heap = [(node[0], number) for number, node in enumerate(nodes)]
+def tree(weights, owed):  # Huffman tree; a leaf is its dataset, a fork (weight, weight of the left part, phase, left, right)
+    age = itertools.count()
+    heap = [(weight, next(age), owed[dataset], dataset) for dataset, weight in weights.items() if weight > 0]
     heapq.heapify(heap)
     while len(heap) > 1:
-        (lw, l), (rw, r) = heapq.heappop(heap), heapq.heappop(heap)
-        w, debt = lw + rw, nodes[l][1] + nodes[r][1]
-        excess = nodes[l][1] - lw * debt // w
-        phase = min(max(w * (UNIT // 2 + excess) // UNIT, 0), w - 1)
-        nodes.append((w, debt, (w, lw, phase, nodes[l][2], nodes[r][2])))   # (weight, left weight, phase, left, right)
-        heapq.heappush(heap, (w, len(nodes) - 1))
-    return nodes[-1][2]
+        (w_left, _, owed_left, left), (w_right, _, owed_right, right) = heapq.heappop(heap), heapq.heappop(heap)
+        w, debt = w_left + w_right, owed_left + owed_right
+        phase = w * (UNIT // 2 + owed_left - w_left * debt // w) // UNIT
+        heapq.heappush(heap, (w, next(age), debt, (w, w_left, min(max(phase, 0), w - 1), left, right)))
+    return heap[0][3]
 
-def counts(node, j, found):                                            # adds the draws of each leaf among the first j of a node
+def to_left(fork, j):  # how many of the first j draws that reach a fork go to its left part
+    return (j * fork[1] + fork[2]) // fork[0]
+
+def counts(node, j):  # {dataset: its draws} among the first j draws that reach a node
     if isinstance(node, int):
-        found[node] += j
-        return
-    left = (j * node[1] + node[2]) // node[0]
-    counts(node[3], left, found)
-    counts(node[4], j - left, found)
+        return {node: j}
+    return {**counts(node[3], to_left(node, j)), **counts(node[4], j - to_left(node, j))}
 
 class Reader:
     def __init__(self, path):
-        with open(path, encoding="utf-8") as file:
-            s = json.load(file)
+        s = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
         if (s.get("format"), s.get("version")) != ("gst-schedule", 1):
             raise ValueError(f"{path}: not a gst-schedule file of version 1")
-        self.batch_size, self.steps, self.segments, self.starts = s["batch_size"], s["steps"], [], []
-        self.sizes = [d["size"] for d in s["datasets"]]
-        self.keys = [mix(mix(s["seed"]) ^ name_hash(d["name"])) for d in s["datasets"]]
-        before, owed, start = [0] * len(self.sizes), [0] * len(self.sizes), 0
+        self.batch_size, self.steps, self.starts, self.pieces, start = s["batch_size"], s["steps"], [], [], 0
+        self.sizes = [dataset["size"] for dataset in s["datasets"]]
+        self.keys = [mix(mix(s["seed"]) ^ fnv1a(dataset["name"].encode())) for dataset in s["datasets"]]
+        drawn, owed = [0] * len(self.sizes), [0] * len(self.sizes)  # by dataset, before the piece
         for stage in s["stages"]:
-            ramp = [(piece["steps"], piece["weights"]) for piece in stage.get("ramp", [])]
-            for steps, weights in ramp + [(stage["steps"] - sum(r[0] for r in ramp), stage["weights"])]:
-                if steps > 0:
-                    active, draws, found = stage["datasets"], steps * self.batch_size, [0] * len(weights)
-                    root = tree(weights, [owed[d] for d in active])
-                    self.segments.append((root, active, [before[d] for d in active]))
-                    self.starts.append(start)
-                    counts(root, draws, found)
-                    for d, w, count in zip(active, weights, found):
-                        before[d] += count
-                        owed[d] += draws * w * UNIT // sum(weights) - count * UNIT
-                    start += draws
+            pieces = [(piece["steps"], piece["weights"]) for piece in stage.get("ramp", [])]
+            pieces.append((stage["steps"] - sum(steps for steps, _ in pieces), stage["weights"]))
+            for steps, weights in (piece for piece in pieces if piece[0] > 0):
+                weights, draws = dict(zip(stage["datasets"], weights)), steps * self.batch_size
+                root = tree(weights, owed)
+                self.starts.append(start)
+                self.pieces.append((root, drawn[:]))
+                for dataset, count in {**dict.fromkeys(weights, 0), **counts(root, draws)}.items():
+                    drawn[dataset] += count
+                    owed[dataset] += draws * weights[dataset] * UNIT // sum(weights.values()) - count * UNIT
+                start += draws
 
-    def draw(self, n):
-        """Draw number n of the run, from 0: (dataset index, sample index, epoch)."""
-        at = bisect.bisect_right(self.starts, n) - 1
-        (node, active, before), j = self.segments[at], n - self.starts[at]
+    def draw(self, n):  # draw number n of the run, from 0: (dataset index, sample index, epoch)
+        piece = bisect.bisect_right(self.starts, n) - 1
+        (node, drawn), j = self.pieces[piece], n - self.starts[piece]
         while not isinstance(node, int):
-            left = (j * node[1] + node[2]) // node[0]
-            goes_left = (j + 1) * node[1] + node[2] >= (left + 1) * node[0]
-            node, j = (node[3], left) if goes_left else (node[4], j - left)
-        dataset, (epoch, position) = active[node], divmod(before[node] + j, self.sizes[active[node]])
-        return dataset, sample(self.keys[dataset], self.sizes[dataset], epoch, position), epoch
+            left = to_left(node, j)
+            node, j = (node[3], left) if to_left(node, j + 1) > left else (node[4], j - left)
+        epoch, i = divmod(drawn[node] + j, self.sizes[node])
+        return node, sample(self.keys[node], self.sizes[node], epoch, i), epoch
 
-    def step(self, step):
-        """The draws of the global batch of optimizer step `step`, from 0."""
+    def step(self, step):  # the draws of the global batch of optimizer step `step`, from 0
         return [self.draw(n) for n in range(step * self.batch_size, (step + 1) * self.batch_size)]
 
 if __name__ == "__main__":
-    reader = Reader(sys.argv[1])
-    for n in range(int(sys.argv[2])):
-        print(n, *reader.draw(n))
+    for n, draw in enumerate(map(Reader(sys.argv[1]).draw, range(int(sys.argv[2])))):
+        print(n, *draw)

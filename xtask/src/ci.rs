@@ -12,6 +12,9 @@ use crate::{tidy, workspace};
 /// Examples that are given a folder of datasets.
 const READ_DATA: [&str; 2] = ["check", "features"];
 
+/// The crates that stand on their own.
+const PLANNING: [&str; 3] = ["gst-affinity", "gst-grouping", "gst-schedule"];
+
 /// Which checks to run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Choice {
@@ -37,6 +40,8 @@ enum Check {
     WithoutModel,
     /// The documentation builds without a warning.
     Doc,
+    /// Each planning crate packs, and builds from its package alone.
+    Package,
     /// Every example runs.
     Examples,
     /// The quick experiment runs end to end, with few steps.
@@ -55,6 +60,7 @@ impl Check {
             Self::WithoutModel => "without-model",
             Self::Doc => "doc",
             Self::Backends => "backends",
+            Self::Package => "package",
             Self::Examples => "examples",
             Self::Quick => "quick",
         }
@@ -74,6 +80,7 @@ impl Check {
             Self::WithoutModel => without_model(root),
             Self::Doc => succeed(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
             Self::Backends => backends(root),
+            Self::Package => package(root),
             Self::Examples => examples(root),
             Self::Quick => quick(root),
         }
@@ -130,6 +137,17 @@ fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<_> = words.map(|word| Path::new(word).file_name().unwrap_or(word).to_string_lossy()).collect();
     words.join(" ")
+}
+
+/// Packs the crates that others depend on without the rest, and builds each package outside of the workspace, on the packages of the
+/// others. Without Burn, which takes minutes to compile once more; offline, since the checks before have fetched everything.
+fn package(root: &Path) -> Result<()> {
+    let mut command = workspace::cargo(root);
+    command.args(["package", "--no-default-features", "--offline", "--allow-dirty"]);
+    for name in PLANNING {
+        command.args(["--package", name]);
+    }
+    succeed(&mut command)
 }
 
 /// Builds all examples in one go, with the features that `cargo test --workspace` has used, then runs each from the root.

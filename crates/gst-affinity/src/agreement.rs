@@ -9,6 +9,9 @@ use crate::{Affinity, AffinityError, Metric};
 /// The fewest shared datasets that can be ranked: three pairs.
 const MIN_SHARED: usize = 3;
 
+/// Rank correlation from which two tables are said to be much the same; half of it is "in part".
+const MUCH_THE_SAME: f64 = 0.8;
+
 /// What changed between two affinities, over the datasets that both know by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
@@ -22,6 +25,30 @@ pub struct Drift {
     pub rank_correlation: Option<f64>,
     /// Share of the shared datasets whose nearest other one (or the one that it helps most) is the same, 0 to 1.
     pub same_neighbour: f64,
+}
+
+impl Drift {
+    /// What it says, with the numbers behind it.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let (datasets, metric) = (self.shared.len(), self.metric);
+        let Some(correlation) = self.rank_correlation else {
+            return format!(
+                "Drift: over {datasets} shared datasets the tables of {metric} cannot be compared, one has no two different entries."
+            );
+        };
+        let word = match correlation {
+            found if found >= MUCH_THE_SAME => "order the pairs much the same way",
+            found if found >= MUCH_THE_SAME / 2.0 => "agree in part on the order of the pairs",
+            _ => "do not order the pairs the same way, so they measure noise or another moment of training",
+        };
+        let neighbours = (self.same_neighbour * datasets as f64).round();
+        format!(
+            "Drift: over {datasets} shared datasets the two tables of {metric} {word}: rank correlation {correlation:.2} (1 the same, \
+             0 chance) over {} pairs; {neighbours:.0} of {datasets} datasets have the same nearest one.",
+            self.pairs
+        )
+    }
 }
 
 /// How far an affinity comes out again, as mean rank correlations, −1 to 1. `None` where there is nothing to compare.

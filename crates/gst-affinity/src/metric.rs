@@ -16,7 +16,8 @@ pub enum Metric {
     GradientDistance,
     /// ‖g_i/‖g_i‖ − g_j/‖g_j‖‖ = √(2 − 2 cos): distance that knows directions only, 0 to 2.
     UnitDistance,
-    /// ⟨g_i, g_j⟩ / (‖g_i‖ ‖g_j‖), −1 to 1.
+    /// ⟨g_i, g_j⟩ / (‖g_i‖ ‖g_j‖), −1 to 1. The default: of the metrics that any gradients allow it finds planted groups best (the
+    /// figures are in the repository's `docs/method.md`, "Which metric").
     #[default]
     Cosine,
     /// The cosine of gradients that were divided by the root of Adam's second moments, as the optimizer sees them.

@@ -241,6 +241,22 @@ pub enum GroupingError {
         /// Position of the group.
         group: usize,
     },
+    /// Names were given for an order that does not look at them.
+    #[error("`given` names {found}, but the order is `{order}`; leave `given` empty or ask for order `given`")]
+    GivenUnused {
+        /// The names.
+        found: String,
+        /// The order asked for.
+        order: &'static str,
+    },
+    /// Two groupings have too few datasets in common.
+    #[error("the two groupings share {shared} datasets by name, {needed} are needed to compare them")]
+    NotComparable {
+        /// Datasets in common.
+        shared: usize,
+        /// Datasets needed.
+        needed: usize,
+    },
     /// A numerical routine did not finish.
     #[error("{routine} failed: {reason}; check the matrix for entries many orders of magnitude apart")]
     Numeric {

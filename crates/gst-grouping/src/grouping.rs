@@ -5,6 +5,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clustering::Clustering;
+use crate::count::candidates;
 use crate::order::Sources;
 use crate::{
     CountScore, Distances, GroupCount, GroupingError, GroupingParams, MAX_EXACT_DATASETS, MAX_TESTED_DATASETS, Method, OrderBy,
@@ -47,6 +48,10 @@ pub struct Grouping {
     /// Every K that was tried, when K was chosen automatically.
     #[serde(default)]
     pub count_scores: Vec<CountScore>,
+    /// within / ζ² of as many groups as this method makes of these datasets, for K = 1 and up: 1 at K = 1, and what further groups
+    /// are worth. Empty for methods that do not look at distances, where ζ² is not above 0, and where the structure test is left out.
+    #[serde(default)]
+    pub within_shares: Vec<CountScore>,
     /// Mean adjusted Rand index between these groups and those of each bootstrap replicate; `None` without replicates, and for
     /// groups that do not depend on distances.
     pub stability: Option<f64>,
@@ -144,6 +149,7 @@ impl Grouping {
             zeta_squared: split.total,
             silhouette: silhouette(&distances, &partition)?,
             count_scores,
+            within_shares: within_shares(affinity, &distances, &domains, params)?,
             stability: mean_agreement(&partition, &replicates)?,
             co_assignment: if replicates.is_empty() { Vec::new() } else { rows(&co_assignment(&replicates, distances.len())) },
             structure,
@@ -231,6 +237,30 @@ fn replicate_partitions(
     }
     let one = |values: Array2<f64>| Clustering::new(&weighted(affinity, values)?, domains, params).at(Some(groups));
     affinity.replicate_distances().into_iter().map(one).collect()
+}
+
+/// How ζ² falls inside groups as their number grows, where side checks are wanted.
+fn within_shares(
+    affinity: &Affinity,
+    distances: &Distances,
+    domains: &[&str],
+    params: &GroupingParams,
+) -> Result<Vec<CountScore>, GroupingError> {
+    let zeta_squared = affinity.heterogeneity.zeta_squared;
+    let wanted = params.method.uses_distances() && params.null_samples > 0 && distances.len() <= MAX_TESTED_DATASETS;
+    if !wanted || zeta_squared <= 0.0 {
+        return Ok(Vec::new());
+    }
+    // An automatic choice of K, so that what several K share is made for all of them.
+    let params = GroupingParams { count: GroupCount::Elbow, ..params.clone() };
+    let clustering = Clustering::new(distances, domains, &params);
+    let share = |groups: usize| {
+        let split = affinity
+            .split(&clustering.at(Some(groups))?.groups())
+            .map_err(|e| GroupingError::Numeric { routine: "the split of ζ²", reason: e.to_string() })?;
+        Ok(CountScore { groups, score: split.within / zeta_squared })
+    };
+    (1..=*candidates(distances.len(), params.most_groups).end()).map(share).collect()
 }
 
 /// The share of the squared distances inside these groups, and the least that is possible, where that can be found out and

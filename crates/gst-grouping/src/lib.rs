@@ -28,10 +28,26 @@
 //! - [`Distances`] in, [`Partition`] out: [`spectral()`] (the paper's), [`agglomerative()`], [`exact()`], [`community()`], and
 //!   the baselines [`random`] and [`by_domain`]. Datasets may be listed in any order: the groups are the same.
 //! - How many groups: [`GroupCount`] by the spectrum of an [`Embedding`], by [`silhouette`] or by the elbow of the within term.
-//! - Whether to believe them: [`structure_test`] against chance; [`Grouping::stability`] over bootstrap replicates.
+//! - Whether to believe them: [`structure_test`] against chance; [`Grouping::stability`] over bootstrap replicates; [`compare`] with
+//!   the affinity of another seed, probe point or model, the hardest test and the one that counts.
 //! - Their order: [`OrderBy`], with [`shortest_path`], [`prerequisite_order`] and [`best_linear_order`] behind it.
 //!
 //! # The terms
+//! - *Distance* of two datasets: how far apart the gradients are that they give one model, by some
+//!   [`Metric`](gst_affinity::Metric). A [`Kernel`] turns it into a similarity from 0 to 1.
+//! - *Partition*: every dataset in exactly one of K groups. A *grouping* is a partition in an order of introduction, with the numbers
+//!   that speak for or against it.
+//! - *Spectral clustering*: datasets become points, by the low eigenvectors of the similarities' graph Laplacian, and k-means
+//!   groups the points. *Eigengap*: the step between two neighbouring eigenvalues; a wide one after the K-th says that the graph nearly
+//!   falls into K parts.
+//! - *Linkage*: the distance of two groups, for merging the nearest two until K are left. *Modularity*: how much more similarity
+//!   lies inside groups than chance would put there.
+//! - *Silhouette*: how much nearer a dataset is to its own group than to the next one, −1 to 1.
+//! - *Adjusted Rand index*: how far two partitions agree; 1 the same, 0 as chance would have it.
+//! - *Stability*: that agreement over bootstrap replicates of the probe's batches. *Structure*: groups that are more distinct than the
+//!   same method finds in matrices without any.
+//! - *Dependence*: training on one dataset lowers the loss of another more than the reverse; what an order can use.
+//!
 //! With weights p_i, gradients g_i and their mean g, the *heterogeneity* ζ² = Σ p_i ‖g_i − g‖² falls into a part *within* the
 //! groups and a part *between* them, for any grouping; the paper's analysis hangs on the two, and [`Distances::within`] is the
 //! first. Which K, which order and when to believe a grouping the paper does not say: those definitions are ours.
@@ -41,6 +57,7 @@
 struct ReadMe;
 
 mod agglomerative;
+mod agreement;
 mod baseline;
 mod clustering;
 mod community;
@@ -59,6 +76,7 @@ mod structure;
 mod verdict;
 
 pub use agglomerative::{Linkage, Merge, agglomerative, dendrogram};
+pub use agreement::{Agreement, Comparison, compare};
 pub use baseline::{by_domain, random};
 pub use community::{communities, community, modularity, neighbour_graph};
 pub use count::{CountScore, GroupCount, silhouette};

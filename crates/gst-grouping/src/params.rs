@@ -41,6 +41,7 @@ pub struct GroupingParams {
     /// optimum: then a grouping of 14 datasets without bootstrap replicates takes some milliseconds.
     pub null_samples: usize,
     /// For order `given`: names of datasets, at least one of every group; a group comes where its first-named dataset does.
+    /// Empty for every other order.
     pub given: Vec<String>,
 }
 
@@ -71,6 +72,9 @@ impl GroupingParams {
         if self.most_groups < 2 {
             let found = self.most_groups.to_string();
             return Err(GroupingError::Parameter { field: "most_groups", found, expected: "2 or more" });
+        }
+        if self.order != OrderBy::Given && !self.given.is_empty() {
+            return Err(GroupingError::GivenUnused { found: self.given.join(", "), order: self.order.name() });
         }
         match self.count {
             GroupCount::Fixed(_) if !self.method.takes_count() => Ok(()),

@@ -110,20 +110,8 @@ impl Partition {
         if self.len() != other.len() {
             return Err(GroupingError::Count { what: "labels in the other partition", found: other.len(), expected: self.len() });
         }
-        let pairs = |n: usize| n as f64 * (n as f64 - 1.0) / 2.0;
-        let mut table = vec![0_usize; self.count * other.count];
-        let (mut rows, mut columns) = (vec![0_usize; self.count], vec![0_usize; other.count]);
-        for (&a, &b) in self.labels.iter().zip(&other.labels) {
-            table[a * other.count + b] += 1;
-            rows[a] += 1;
-            columns[b] += 1;
-        }
-        let together: f64 = table.iter().map(|&n| pairs(n)).sum();
-        let (in_rows, in_columns): (f64, f64) = (rows.iter().map(|&n| pairs(n)).sum(), columns.iter().map(|&n| pairs(n)).sum());
-        let all = pairs(self.len());
-        let expected = if all > 0.0 { in_rows * in_columns / all } else { 0.0 };
-        let best = (in_rows + in_columns) / 2.0;
-        Ok(if best - expected == 0.0 { 1.0 } else { (together - expected) / (best - expected) })
+        // Two divisions of nothing are the same.
+        Ok(gst_affinity::adjusted_rand_index(&self.labels, &other.labels).unwrap_or(1.0))
     }
 
     /// The same division with the datasets listed in another order: dataset `n` of the result is dataset `order[n]` here.

@@ -8,6 +8,9 @@ use crate::{GroupCount, Grouping, Method, Recommendation};
 /// Groups that agree less than this with those of bootstrap replicates (mean adjusted Rand index) are not to be built on.
 pub const STABLE_FROM: f64 = 0.6;
 
+/// Numbers of groups that the sentence on within shares goes through.
+const MOST_SHOWN: usize = 5;
+
 /// What is known beside the grouping itself.
 pub(crate) struct Evidence<'a> {
     pub(crate) affinity: &'a Affinity,
@@ -23,6 +26,7 @@ pub(crate) fn judge(grouping: &Grouping, evidence: &Evidence<'_>) -> (Recommenda
     let mut sentences = vec![groups(grouping)];
     sentences.extend(count(grouping));
     sentences.extend(heterogeneity(grouping));
+    sentences.extend(within_shares(grouping));
     if let Some((here, least)) = evidence.optimum.filter(|(_, least)| *least > 0.0) {
         let (metric, groups) = (grouping.metric, grouping.groups.len());
         sentences.push(format!(
@@ -89,6 +93,13 @@ fn heterogeneity(grouping: &Grouping) -> Option<String> {
         "Of the heterogeneity ζ² = {total}, {share:.0} % is left inside groups and {:.0} % lies between them.",
         100.0 - share
     ))
+}
+
+/// Two groups and up, as far as a person reads.
+fn within_shares(grouping: &Grouping) -> Option<String> {
+    let shown = grouping.within_shares.iter().filter(|s| s.groups > 1).take(MOST_SHOWN);
+    let shares: Vec<String> = shown.map(|s| format!("{} leave {:.0} %", s.groups, 100.0 * s.score)).collect();
+    (!shares.is_empty()).then(|| format!("Inside groups, by their number: {} of ζ².", shares.join(", ")))
 }
 
 fn structure(grouping: &Grouping) -> Option<String> {

@@ -117,6 +117,41 @@ fn k_is_found() {
 }
 
 #[test]
+fn within_shares_fall_with_k_and_agree_with_the_split() {
+    let affinity = affinity();
+    for method in [Method::Spectral, Method::Agglomerative, Method::Exact, Method::Community] {
+        let grouping = Grouping::new(&affinity, &by(method)).unwrap();
+        let shares = &grouping.within_shares;
+        assert_eq!(shares.iter().map(|s| s.groups).collect::<Vec<_>>(), (1..DATASETS).collect::<Vec<_>>(), "{method}");
+        assert!((shares[0].score - 1.0).abs() < 1e-9, "{method}: one group holds all of ζ²: {shares:?}");
+        assert!((shares[2].score - grouping.within_share().unwrap()).abs() < 1e-9, "{method}: {shares:?}");
+        assert!(
+            shares[1].score > 2.0 * shares[2].score && shares[2].score < 0.3,
+            "{method}: three groups were planted: {shares:?}"
+        );
+        assert!(
+            grouping.verdict.iter().any(|s| s.starts_with("Inside groups, by their number: 2 leave")),
+            "{:?}",
+            grouping.verdict
+        );
+    }
+    let quick = Grouping::new(&affinity, &GroupingParams { null_samples: 0, ..by(Method::Spectral) }).unwrap();
+    assert_eq!((quick.within_shares, Grouping::new(&affinity, &by(Method::ByDomain)).unwrap().within_shares), (vec![], vec![]));
+}
+
+/// Datasets without a sample: only the order by size looks at sizes, and equal sizes go by name.
+#[test]
+fn empty_datasets_have_a_result() {
+    let mut affinity = affinity();
+    affinity.datasets.iter_mut().for_each(|dataset| dataset.size = 0);
+    let grouping = ordered(&affinity, OrderBy::Size).unwrap();
+    assert_eq!((kinds(&grouping), grouping.order_scores), (vec![0, 1, 2], vec![0.0; 3]));
+    for order in [OrderBy::Path, OrderBy::Heterogeneity, OrderBy::NearGlobal, OrderBy::Random] {
+        assert_eq!(ordered(&affinity, order).unwrap().groups.len(), 3, "{order}");
+    }
+}
+
+#[test]
 fn every_metric_can_be_grouped_by() {
     let affinity = affinity();
     for metric in [Metric::UnitDistance, Metric::Cosine, Metric::Dot] {
@@ -194,6 +229,10 @@ fn orders_by_chance_and_by_hand() {
     let message = |names| Grouping::new(&affinity, &given(names)).unwrap_err().to_string();
     assert!(message(&["set-b", "nothing"]).contains("\"nothing\", which is not a dataset here; known: set-a"));
     assert!(message(&["set-b", "set-a"]).contains("no dataset of the group {set-c, set-f, set-i}"));
+    assert!(message(&[]).contains("no dataset of the group {set-a, set-d, set-g}"));
+    let unused = GroupingParams { order: OrderBy::Size, ..given(&["set-b"]) };
+    let message = Grouping::new(&affinity, &unused).unwrap_err().to_string();
+    assert!(message.contains("names set-b, but the order is `size`"), "{message}");
 }
 
 #[test]

@@ -250,3 +250,28 @@ fn many_threads_draw_what_one_draws() {
         assert!(together.iter().zip(&alone).all(|(a, b)| a.as_ref() == Some(b)), "{threads} threads");
     }
 }
+
+/// Devices share the draws of a step: however many there are, and whichever part each takes, the global batch is the same.
+#[test]
+fn any_number_of_devices_makes_the_same_global_batch() {
+    let groups = [vec![0], vec![1, 2]];
+    let params = ScheduleParams {
+        strategy: gst_schedule::Strategy::GstProgressive,
+        ramp_steps: 9,
+        batch_size: 30,
+        ..ScheduleParams::default()
+    };
+    let schedule = Schedule::new(&datasets(&[40, 30, 7]), Some(&groups), &params).unwrap();
+    let batch: Vec<Draw> = Draws::new(&schedule).unwrap().step(301).collect();
+    for devices in [1_usize, 2, 3, 4, 7, 30] {
+        // Each device has draws of its own, made from the file alone, and takes every so-many-th sample of the step.
+        let parts: Vec<Vec<Draw>> = (0..devices)
+            .map(|device| {
+                let own = Draws::new(&schedule).unwrap();
+                (device as u64..30).step_by(devices).map(|i| own.draw(301 * 30 + i)).collect()
+            })
+            .collect();
+        let together: Vec<Draw> = (0..30).map(|i| parts[i % devices][i / devices]).collect();
+        assert_eq!(together, batch, "{devices} devices");
+    }
+}

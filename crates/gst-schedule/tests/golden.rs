@@ -9,6 +9,7 @@ use gst_affinity::{DatasetFacts, Document, content_hash};
 use gst_schedule::{AdaptiveParams, Change, Decision, Draws, Schedule, ScheduleParams, Strategy, Weighting};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const DRAWS: u64 = 10_000;
 
@@ -82,21 +83,24 @@ fn schedules_are_what_the_golden_files_hold() {
     }
 }
 
+/// The crate's first draws, a line each: number, dataset, sample, epoch.
+fn drawn(name: &str) -> String {
+    let text = std::fs::read_to_string(folder().join(format!("{name}.schedule.json"))).unwrap();
+    let draws = Draws::new(&Document::<Schedule>::from_json(&text, name).unwrap().body).unwrap();
+    let line = |n| {
+        let draw = draws.draw(n);
+        format!("{n} {} {} {}\n", draw.dataset, draw.index, draw.epoch)
+    };
+    (0..DRAWS).map(line).collect()
+}
+
 #[test]
 fn the_crate_draws_what_the_python_reader_drew() {
     for (name, _) in fixtures() {
         let file = |kind: &str| std::fs::read_to_string(folder().join(format!("{name}.{kind}"))).unwrap();
-        let schedule = Document::<Schedule>::from_json(&file("schedule.json"), name).unwrap().body;
-        let draws = Draws::new(&schedule).unwrap();
-        let (mut all, mut kept) = (String::new(), String::new());
-        for n in 0..DRAWS {
-            let draw = draws.draw(n);
-            let line = format!("{n} {} {} {}\n", draw.dataset, draw.index, draw.epoch);
-            all.push_str(&line);
-            if n < 40 || n % 100 == 0 {
-                kept.push_str(&line);
-            }
-        }
+        let all = drawn(name);
+        let kept = all.split_inclusive('\n').enumerate().filter(|(n, _)| *n < 40 || n % 100 == 0).map(|(_, line)| line);
+        let kept: String = kept.collect();
         let mut found = content_hash(all.as_bytes());
         let _ = write!(found, "\n{kept}");
         // Line by line first, so that a failure shows the first draw that differs.
@@ -104,5 +108,33 @@ fn the_crate_draws_what_the_python_reader_drew() {
             assert_eq!(found, expected, "{name}");
         }
         assert_eq!(found, file("draws.txt"), "{name}");
+    }
+}
+
+/// A Python 3 of this machine, if there is one.
+fn python() -> Option<&'static str> {
+    let check = ["-c", "import sys; sys.exit(sys.version_info < (3, 8))"];
+    ["python3", "python"].into_iter().find(|name| Command::new(name).args(check).status().is_ok_and(|status| status.success()))
+}
+
+/// The golden files would not notice a change in the published reader: here it runs itself, where Python is installed.
+#[test]
+fn the_published_reader_draws_what_the_crate_draws() {
+    let Some(python) = python() else {
+        eprintln!("skipped: no Python 3.8 or newer is installed here");
+        return;
+    };
+    let reader = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schedule_reader.py");
+    for (name, _) in fixtures() {
+        let schedule = folder().join(format!("{name}.schedule.json"));
+        // -B: leave no compiled file in docs/.
+        let output = Command::new(python).arg("-B").arg(&reader).arg(schedule).arg(DRAWS.to_string()).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        let found = String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n");
+        let expected = drawn(name);
+        assert_eq!(found.lines().count(), expected.lines().count(), "{name}");
+        for (found, expected) in found.lines().zip(expected.lines()) {
+            assert_eq!(found, expected, "{name}: the reader's draw, the crate's draw");
+        }
     }
 }

@@ -159,6 +159,20 @@ fn sequential_without_groups_keeps_the_order_of_the_datasets() {
     assert_eq!(stages(&schedule), ["d0 [0] [1] 1", "d1 [1] [1] 1"]);
 }
 
+/// One dataset is trained on from the first step to the last, whatever the strategy; two that differ in name only are drawn alike.
+#[test]
+fn one_dataset_and_two_equal_ones() {
+    for strategy in Strategy::ALL {
+        let schedule = Schedule::new(&datasets(&[7]), Some(&[vec![0]]), &params(strategy, 12)).unwrap();
+        assert!(schedule.stages.iter().all(|stage| stage.datasets == [0]), "{strategy}: {:?}", stages(&schedule));
+        assert_eq!(schedule.stages.iter().map(|stage| stage.steps).sum::<u64>(), 12, "{strategy}");
+        let simulation = simulate(&schedule).unwrap();
+        assert_eq!(simulation.datasets[0].samples, 12 * u64::from(schedule.batch_size), "{strategy}");
+    }
+    let equal = simulate(&Schedule::new(&datasets(&[7, 7]), None, &params(Strategy::MixAll, 12)).unwrap()).unwrap();
+    assert_eq!(equal.datasets[0].samples, equal.datasets[1].samples);
+}
+
 /// K = D and K = 1 are groupings like any other.
 #[test]
 fn as_many_groups_as_datasets_and_one_group() {
@@ -198,6 +212,13 @@ fn what_cannot_be_is_refused() {
     check(Schedule::new(&twice, None, &mix), |e| matches!(e, E::DuplicateName { first: 0, second: 1, .. }), "`d0`");
     let unweighted = [DatasetFacts::new("a", 1), DatasetFacts::new("b", 1)];
     check(Schedule::new(&unweighted, None, &mix), |e| matches!(e, E::WithoutWeight { .. }), "weigh_by_size");
+    for weight in [f64::NAN, f64::INFINITY, -1.0] {
+        let mut data = datasets(&[5, 6]);
+        data[1].weight = weight;
+        for strategy in [Strategy::MixAll, Strategy::MixAdaptive, Strategy::Sequential] {
+            check(Schedule::new(&data, None, &params(strategy, 10)), |e| matches!(e, E::BadWeight { .. }), "`d1`");
+        }
+    }
     check(four(&params(Strategy::MixAll, 0)), |e| matches!(e, E::BadParameter { field: "steps", .. }), "steps is 0");
     check(four(&ScheduleParams { batch_size: 0, ..mix.clone() }), |e| matches!(e, E::BadParameter { .. }), "batch_size is 0");
     check(four(&params(Strategy::GstProgressive, 2)), |e| matches!(e, E::TooFewSteps { steps: 2, stages: 3 }), "fewer groups");

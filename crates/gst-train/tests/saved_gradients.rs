@@ -64,14 +64,18 @@ fn saved_gradients_become_groups() {
 
     // The order is the user's where he gives one; the metric too.
     for (given, first) in [("a,c", "a"), ("c,a", "c")] {
-        let (good, message) =
-            run(&format!("group one.json --groups 2 --metric unit-distance --order given --given {given} --out given.json"));
+        let (good, message) = run(&format!("group one.json --groups 2 --metric unit-distance --given {given} --out given.json"));
         assert!(good, "{message}");
         let groups: Vec<Vec<String>> = serde_json::from_value(read("given.json")["group_names"].clone()).unwrap();
         assert!(groups[0].contains(&first.to_owned()), "{groups:?}");
     }
-    let (good, message) = run("group one.json --groups 2 --order given --given a --out x.json");
+    let (good, message) = run("group one.json --groups 2 --given a --out x.json");
     assert!(!good && message.contains("given"), "{message}");
+    // Against another affinity of the same datasets: here itself.
+    let output = gst(folder.path(), "group one.json --groups 2 --compare many.json --json --out compared.json");
+    let compared: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(compared["comparison"]["agreement"]["adjusted_rand"], 1.0);
+    assert_eq!(compared["group_names"], read("compared.json")["group_names"]);
 
     for (arguments, part) in [
         ("--gradients all.npy", "--names"),

@@ -84,6 +84,10 @@ fn drift_is_small_between_probes_of_one_model_and_large_between_two() {
     assert!(near.rank_correlation.unwrap() > 0.9, "{near:?}");
     assert!(far.rank_correlation.unwrap() < near.rank_correlation.unwrap() - 0.05, "{far:?}");
     assert_eq!((near.pairs, near.shared.len()), (15, 6));
+    assert!(near.sentence().contains("much the same way") && near.sentence().contains("over 15 pairs"), "{}", near.sentence());
+    assert!(!far.sentence().contains("much the same way"), "{}", far.sentence());
+    let still = gst_affinity::Drift { rank_correlation: None, ..near };
+    assert!(still.sentence().contains("cannot be compared"), "{}", still.sentence());
 }
 
 #[test]

@@ -5,6 +5,11 @@ use serde::{Deserialize, Serialize};
 
 /// A loss has reached a plateau when its moving average has not fallen below `(1 − min_improvement) ·` its best for `patience`
 /// evaluations in a row.
+///
+/// The default (3 evaluations, 1 %, half of the past) was chosen on synthetic curves that fall to a floor: where each evaluation's loss is
+/// off by 2 % it ends about 1 stage in 100 too early (with a tenth of the fall yet to come), at 5 % of noise 13, at 10 % 41; the
+/// validation loss of a mixture of recorded datasets was off by 0.4 to 4 % from one evaluation to the next. More noise calls for more patience.
+/// Real curves are not exponentials: this says how the rule bears noise, not that a stage should end there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PlateauRule {
@@ -29,7 +34,7 @@ pub struct Plateau {
 
 impl Default for PlateauRule {
     fn default() -> Self {
-        Self { patience: 3, min_improvement: 0.01, smoothing: 0.3 }
+        Self { patience: 3, min_improvement: 0.01, smoothing: 0.5 }
     }
 }
 

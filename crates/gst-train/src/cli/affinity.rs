@@ -11,10 +11,11 @@ use super::saved::Saved;
 /// Measure how far the datasets' gradients are apart.
 ///
 /// Warms a fresh model up on all datasets, takes gradients of each at the probe points, and writes every affinity table with
-/// its intervals to affinity.json. The paper's metric is gradient-distance; the others stand beside it in the file.
+/// its intervals to affinity.json. Grouping follows one of them: by default cosine, which found planted groups where the paper's
+/// gradient-distance followed the gradients' norms. The others stand beside it in the file.
 ///
 /// Examples:
-///   gst affinity --data DATA --model mini --metric gradient-distance --out affinity.json
+///   gst affinity --data DATA --model mini --out affinity.json
 ///   gst affinity --gradients grads.npy --names names.txt --metric cosine --out affinity.json
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -25,7 +26,7 @@ pub(crate) struct AffinityArgs {
     #[command(flatten)]
     saved: Saved,
     /// Metric that grouping will follow.
-    #[arg(long, default_value_t = Metric::GradientDistance)]
+    #[arg(long, default_value_t = Metric::default())]
     metric: Metric,
     /// Values of a gradient's sketch; 0 keeps gradients exact [default: exact up to a million parameters, else 8192].
     #[arg(long, value_name = "K")]

@@ -3,14 +3,17 @@ use std::path::PathBuf;
 use clap::Args;
 use gst_affinity::artifact::Document;
 use gst_affinity::{Affinity, Metric};
-use gst_grouping::{GroupCount, Grouping, GroupingParams, Method, OrderBy};
+use gst_grouping::{Comparison, GroupCount, Grouping, GroupingParams, Method, OrderBy, compare};
 use gst_train::files;
+use serde::Serialize;
 
 use super::{Shared, file_hash};
 
 /// Cluster datasets into groups and put the groups in order.
 ///
-/// Example: gst group affinity.json --method spectral --groups 3 --out grouping.json
+/// Examples:
+///   gst group affinity.json --method spectral --groups 3 --out grouping.json
+///   gst group affinity.json --groups 3 --compare other-seed.json
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct GroupArgs {
@@ -25,12 +28,16 @@ pub(crate) struct GroupArgs {
     /// Which group comes first: size, slow-first, cost, heterogeneity, near-global, path, prerequisite, commutator, given, random.
     #[arg(long, default_value_t = GroupingParams::default().order)]
     order: OrderBy,
-    /// For order `given`: names of datasets, at least one of every group; a group comes where its first-named dataset does.
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    /// Groups in an order of your own: names of datasets, at least one of every group; a group comes where its first-named dataset
+    /// does.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES", conflicts_with = "order")]
     given: Vec<String>,
     /// Metric to group by, of those that were measured [default: the affinity's own].
     #[arg(long)]
     metric: Option<Metric>,
+    /// Another affinity, of another seed or probe: says how far its entries and the groups made of it agree.
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
     /// Where to write.
     #[arg(long, value_name = "FILE", default_value = "grouping.json")]
     out: PathBuf,
@@ -42,7 +49,7 @@ impl GroupArgs {
         let params = GroupingParams {
             method: self.method,
             count: self.groups,
-            order: self.order,
+            order: if self.given.is_empty() { self.order } else { OrderBy::Given },
             given: self.given,
             metric: self.metric,
             seed: shared.seed.unwrap_or_default(),
@@ -51,16 +58,29 @@ impl GroupArgs {
         let mut document = Document::new(Grouping::new(&affinity.body, &params)?);
         document.made_from.clone_from(&affinity.made_from);
         let document = document.from_source("affinity", file_hash(&self.affinity)?);
+        let other: Option<Document<Affinity>> = self.compare.as_deref().map(files::read_artifact).transpose()?;
+        let comparison = other.map(|other| compare(&affinity.body, &other.body, &params)).transpose()?;
         files::write(&self.out, &document.to_json()?)?;
-        shared.result(&document.body, || {
-            let grouping = &document.body;
+        let result = Grouped { grouping: &document.body, comparison };
+        shared.result(&result, || {
+            let grouping = result.grouping;
             let mut text =
                 format!("{} groups in order of introduction, written to {}\n", grouping.groups.len(), self.out.display());
             for (number, names) in grouping.group_names.iter().enumerate() {
                 text.push_str(&format!("  {}. {}\n", number + 1, names.join(", ")));
             }
-            grouping.verdict.iter().for_each(|sentence| text.push_str(&format!("  {sentence}\n")));
+            let compared = result.comparison.iter().flat_map(|comparison| &comparison.verdict);
+            grouping.verdict.iter().chain(compared).for_each(|sentence| text.push_str(&format!("  {sentence}\n")));
             text
         })
     }
+}
+
+/// What `gst group` prints.
+#[derive(Serialize)]
+struct Grouped<'a> {
+    #[serde(flatten)]
+    grouping: &'a Grouping,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<Comparison>,
 }

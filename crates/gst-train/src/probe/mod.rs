@@ -71,7 +71,7 @@ impl Default for ProbeConfig {
             batch_size: 8,
             warmup_batch_size: 32,
             sketch_size: None,
-            metric: Metric::GradientDistance,
+            metric: Metric::default(),
             directed: Vec::new(),
             transfer_steps: 20,
             transfer_repeats: 2,

@@ -124,10 +124,10 @@ pub fn measure(
     for (index, &point) in probe.points.iter().enumerate() {
         let from = if index == 0 { 0 } else { probe.points[index - 1] };
         for step in from..point {
-            if stop.load(Ordering::Relaxed) {
+            let Some(event) = learner.step(&batcher.step(step)?, 0, &batcher, &|| stop.load(Ordering::Relaxed))? else {
                 return Ok(None);
-            }
-            losses.add(&learner.step(&batcher.step(step)?, 0, &batcher)?);
+            };
+            losses.add(&event);
             done += 1;
             progress.set(done);
         }

@@ -46,8 +46,14 @@ pub struct TrainConfig {
     pub augment: Augment,
     /// Steps between two evaluations on the validation split; 0 evaluates at stage ends only.
     pub evaluate_every: u64,
-    /// Steps between two checkpoints; 0 keeps the last one only.
+    /// Steps between two checkpoints; 0 saves at the start, at the end and when stopped only.
     pub checkpoint_every: u64,
+    /// Newest checkpoints that are kept; 0 keeps all.
+    pub keep_last: usize,
+    /// Saves after every evaluation with the best score so far (weighted validation token accuracy), and keeps the best.
+    pub keep_best: bool,
+    /// Ends the run after so many evaluations in a row without a better score, in its last stage; 0 never does.
+    pub stop_after: usize,
     /// Threads that decode and prepare batches ahead of the training loop.
     pub workers: usize,
     /// Memory for decoded features, in MiB.
@@ -74,7 +80,10 @@ impl Default for TrainConfig {
             micro_batch: 16,
             augment: Augment::default(),
             evaluate_every: 50,
-            checkpoint_every: 0,
+            checkpoint_every: 500,
+            keep_last: 2,
+            keep_best: true,
+            stop_after: 0,
             workers: 1,
             cache_mib: 512,
         }

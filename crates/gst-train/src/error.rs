@@ -71,6 +71,59 @@ pub enum TrainError {
         /// What is wrong with it and what to do.
         reason: String,
     },
+    #[cfg(feature = "model")]
+    /// A run cannot go on with settings that differ from its own.
+    #[error(
+        "{}: the run cannot be continued with other settings than it began with:\n{}give the run's own, or add `--fork DIR` to \
+         follow the given ones in a new run that begins with its checkpoint",
+        path.display(),
+        differences.iter().map(|difference| format!("  {difference}\n")).collect::<String>()
+    )]
+    Changed {
+        /// The run folder.
+        path: PathBuf,
+        /// What differs.
+        differences: Vec<crate::difference::Difference>,
+    },
+    /// A checkpoint could not be saved.
+    #[error(
+        "the checkpoint of step {step} could not be saved{}",
+        last.map_or_else(|| " (there is none before it)".to_owned(), |last| format!(" (the one of step {last} is untouched)"))
+    )]
+    NotSaved {
+        /// The step it was for.
+        step: u64,
+        /// Step of the newest checkpoint there is.
+        last: Option<u64>,
+        /// The cause.
+        source: Box<TrainError>,
+    },
+    /// A file of a checkpoint is not as it was written.
+    #[error("{}: damaged: found {found}; the checkpoint was written with {expected}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+        /// What `checkpoint.json` says.
+        expected: String,
+    },
+    /// The state of an optimizer cannot be written or read.
+    #[error("{}: not the state of this model's optimizer: {reason}", path.display())]
+    Moments {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A weight is not a number any more, so there is nothing to save.
+    #[error(
+        "after step {step} a weight is NaN or infinite; the last good checkpoint stays. A lower `learning_rate` usually helps"
+    )]
+    WeightsNotFinite {
+        /// Optimizer steps done.
+        step: u64,
+    },
     /// The loss is not a number any more.
     #[error(
         "step {step}: the loss is {loss}; the batch holds {}; the last good checkpoint is in the run folder. A lower \

@@ -1,19 +1,22 @@
 //! The model in training and what it has cost so far.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use gst_affinity::Cost;
-use gst_model::{AudioLm, MiniAudioLm};
+use gst_model::{AudioLm, MiniAudioLm, weights};
 use gst_schedule::Schedule;
 
 use crate::batches::{Batcher, StepBatch};
+use crate::checkpoint::{Checkpoint, MOMENTS, WEIGHTS};
 use crate::evaluate::Evaluation;
 use crate::ledger::{DatasetStep, Event};
-use crate::optimizer::{adamw, clip_by_global_norm};
+use crate::optimizer::{adamw, all_finite, clip_by_global_norm};
 use crate::rate::Rate;
-use crate::{Setup, TrainConfig, TrainError, seed};
+use crate::state::{RunState, Scores};
+use crate::{Setup, TrainConfig, TrainError, moments, seed};
 
 /// The model in training and what it has cost so far.
 pub(crate) struct Learner<'a> {
@@ -22,54 +25,92 @@ pub(crate) struct Learner<'a> {
     names: Vec<String>,
     pub(crate) model: MiniAudioLm,
     optimizer: ModuleOptimizer,
-    rate: Rate,
+    pub(crate) rate: Rate,
     /// Step at which the optimizer's state began: the last reset.
-    began: u64,
-    cost: Cost,
+    pub(crate) began: u64,
+    /// What training has cost, waiting for data left out.
+    pub(crate) spent: Cost,
     /// Time spent waiting for data.
     pub(crate) waited: Duration,
     loss: f64,
-    /// Weighted token accuracy at the last evaluation, in `[0, 1]`.
-    pub(crate) score: Option<f64>,
+    /// Weighted token accuracy over the evaluations, in `[0, 1]`.
+    pub(crate) scores: Scores,
 }
 
 impl<'a> Learner<'a> {
     pub(crate) fn new(setup: &'a Setup, config: &'a TrainConfig, schedule: &Schedule) -> Result<Self, TrainError> {
         let model = setup.fresh_model(config.seed)?;
         let optimizer = adamw(&model, config.weight_decay);
-        let horizon = schedule.stages.first().filter(|stage| stage.reset).map_or(schedule.steps, |stage| stage.steps);
+        let (began, rate) = rate(config, schedule, 0);
         Ok(Self {
             setup,
             config,
             names: schedule.datasets.iter().map(|facts| facts.name.clone()).collect(),
             model,
             optimizer,
-            rate: rate(config, horizon),
-            began: 0,
-            cost: Cost::default(),
+            rate,
+            began,
+            spent: Cost::default(),
             waited: Duration::ZERO,
             loss: f64::NAN,
-            score: None,
+            scores: Scores::default(),
         })
     }
 
-    /// Begins anew from the initial weights; the rate runs over the next `steps`.
-    pub(crate) fn restart(&mut self, steps: u64) -> Result<(), TrainError> {
+    /// As it was when `checkpoint` was saved.
+    pub(crate) fn resume(
+        setup: &'a Setup,
+        config: &'a TrainConfig,
+        schedule: &Schedule,
+        checkpoint: &Checkpoint,
+        state: &RunState,
+    ) -> Result<Self, TrainError> {
+        let mut learner = Self::new(setup, config, schedule)?;
+        weights::load(&mut learner.model, &checkpoint.file(WEIGHTS))?;
+        learner.optimizer = moments::load(learner.optimizer, &learner.model, &checkpoint.file(MOMENTS))?;
+        (learner.rate, learner.began) = (state.rate, state.began);
+        (learner.spent, learner.scores) = (state.cost, state.scores);
+        learner.waited = Duration::from_secs_f64(state.data_wait_seconds);
+        Ok(learner)
+    }
+
+    /// Writes weights and moments into the folder of a checkpoint.
+    pub(crate) fn save(&self, folder: &Path) -> Result<(), TrainError> {
+        weights::save(&self.model, &folder.join(WEIGHTS))?;
+        moments::save(&self.optimizer, &self.model, &folder.join(MOMENTS))
+    }
+
+    /// Whether every weight is a number.
+    pub(crate) fn is_finite(&self) -> bool {
+        all_finite(&self.model)
+    }
+
+    /// Begins anew from the initial weights, for the stage of `schedule` that begins at step `at`.
+    pub(crate) fn restart(&mut self, schedule: &Schedule, at: u64) -> Result<(), TrainError> {
         self.model = self.setup.fresh_model(self.config.seed)?;
         self.optimizer = adamw(&self.model, self.config.weight_decay);
-        self.began = self.cost.steps;
-        self.rate = rate(self.config, steps);
+        (self.began, self.rate) = rate(self.config, schedule, at);
         Ok(())
     }
 
-    /// One optimizer step.
-    pub(crate) fn step(&mut self, batch: &StepBatch, stage: usize, batcher: &Batcher) -> Result<Event, TrainError> {
+    /// One optimizer step. `stop` is asked before each part of the batch: if it says so, the step is left undone and `None` comes
+    /// back.
+    pub(crate) fn step(
+        &mut self,
+        batch: &StepBatch,
+        stage: usize,
+        batcher: &Batcher,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Event>, TrainError> {
         let began = Instant::now();
         let tokens = batch.answer_tokens().max(1) as f64;
         let mut accumulator = GradientsAccumulator::new();
         let mut datasets: BTreeMap<usize, (u64, f64, usize)> = BTreeMap::new();
         let mut total = 0.0;
         for (index, part) in batch.parts.iter().enumerate() {
+            if stop() {
+                return Ok(None);
+            }
             // Dropout draws from one generator for the whole process: seeding it here makes every step repeatable by itself.
             self.setup.device.seed(seed::derive(&[self.config.seed, batch.step, index as u64]));
             let answers = self.model.answer_logits(&part.batch);
@@ -95,13 +136,13 @@ impl<'a> Learner<'a> {
         }
         let learning_rate = self.rate.at(batch.step - self.began);
         self.model = self.optimizer.step(learning_rate, self.model.clone(), gradients);
-        self.cost += batch.cost;
-        self.cost.wall_seconds += began.elapsed().as_secs_f64();
+        self.spent += batch.cost;
+        self.spent.wall_seconds += began.elapsed().as_secs_f64();
         let named = |(dataset, (samples, sum, tokens)): (usize, (u64, f64, usize))| {
             (self.names[dataset].clone(), DatasetStep { samples, loss: sum / tokens.max(1) as f64 })
         };
         let cost = self.cost();
-        Ok(Event::Step {
+        Ok(Some(Event::Step {
             step: batch.step + 1,
             stage,
             loss: self.loss,
@@ -113,17 +154,17 @@ impl<'a> Learner<'a> {
             wall_seconds: cost.wall_seconds,
             data_wait_seconds: self.waited.as_secs_f64(),
             datasets: datasets.into_iter().map(named).collect(),
-        })
+        }))
     }
 
     /// What training has cost so far, waiting for data included.
     pub(crate) fn cost(&self) -> Cost {
-        Cost { wall_seconds: self.cost.wall_seconds + self.waited.as_secs_f64(), ..self.cost }
+        Cost { wall_seconds: self.spent.wall_seconds + self.waited.as_secs_f64(), ..self.spent }
     }
 
     /// Adds what something beside the steps has cost.
     pub(crate) fn charge(&mut self, cost: Cost) {
-        self.cost += cost;
+        self.spent += cost;
     }
 
     fn not_finite(&self, batch: &StepBatch, batcher: &Batcher) -> TrainError {
@@ -154,14 +195,17 @@ impl<'a> Learner<'a> {
     }
 
     pub(crate) fn message(&self) -> String {
-        match self.score {
+        match self.scores.last {
             Some(score) => format!("· loss {:.3} · accuracy {:.1} %", self.loss, 100.0 * score),
             None => format!("· loss {:.3}", self.loss),
         }
     }
 }
 
-fn rate(config: &TrainConfig, steps: u64) -> Rate {
+/// The step that the learning rate counts from at step `at`, the last reset, and its course from there on.
+pub(crate) fn rate(config: &TrainConfig, schedule: &Schedule, at: u64) -> (u64, Rate) {
+    let reset = (0..=schedule.stage_at(at)).rev().find(|&stage| schedule.stages[stage].reset);
+    let (began, steps) = reset.map_or((0, schedule.steps), |stage| (schedule.boundaries()[stage], schedule.stages[stage].steps));
     let warmup_steps = (config.warmup * steps as f64).round() as u64;
-    Rate { peak: config.learning_rate, shape: config.rate, warmup_steps, steps }
+    (began, Rate { peak: config.learning_rate, shape: config.rate, warmup_steps, steps })
 }

@@ -4,7 +4,7 @@
 //! `evaluation` or `decision` (of an adaptive schedule). Costs are sums since step 0; `wall_seconds` leaves evaluation out.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -95,6 +95,7 @@ pub struct DatasetStep {
 pub struct Ledger {
     path: PathBuf,
     file: BufWriter<File>,
+    bytes: u64,
 }
 
 impl Ledger {
@@ -104,7 +105,39 @@ impl Ledger {
     /// [`TrainError::Io`] when it cannot be written.
     pub fn create(path: &Path) -> Result<Self, TrainError> {
         let file = File::create(path).map_err(TrainError::io(path))?;
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), bytes: 0 })
+    }
+
+    /// Goes on with the file at `path` after its first `bytes` bytes, as a checkpoint noted them. What stands behind them is lost
+    /// work and is cut off: returns how many optimizer steps that is. Of a shorter file the whole lines are kept.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] when it cannot be read or written.
+    pub fn resume(path: &Path, bytes: u64) -> Result<(Self, u64), TrainError> {
+        let text = match fs::read(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            read => read.map_err(TrainError::io(path))?,
+        };
+        let wanted = usize::try_from(bytes).unwrap_or(usize::MAX).min(text.len());
+        let kept = text[..wanted].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+        let lost = text[kept..].split(|&byte| byte == b'\n').filter(|line| line.starts_with(br#"{"event":"step""#)).count();
+        let file = File::options().create(true).append(true).open(path).map_err(TrainError::io(path))?;
+        file.set_len(kept as u64).map_err(TrainError::io(path))?;
+        Ok((Self { path: path.to_owned(), file: BufWriter::new(file), bytes: kept as u64 }, lost as u64))
+    }
+
+    /// Bytes of the file so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Waits until all of the file is on the disk.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] when it cannot be brought there.
+    pub fn sync(&self) -> Result<(), TrainError> {
+        self.file.get_ref().sync_data().map_err(TrainError::io(&self.path))
     }
 
     /// Adds one line.
@@ -112,12 +145,11 @@ impl Ledger {
     /// # Errors
     /// [`TrainError::Io`] when it cannot be written.
     pub fn write(&mut self, event: &Event) -> Result<(), TrainError> {
-        let write = |file: &mut BufWriter<File>| {
-            serde_json::to_writer(&mut *file, event)?;
-            file.write_all(b"\n")?;
-            file.flush()
-        };
-        write(&mut self.file).map_err(TrainError::io(&self.path))
+        let mut line = serde_json::to_vec(event).map_err(std::io::Error::from).map_err(TrainError::io(&self.path))?;
+        line.push(b'\n');
+        self.file.write_all(&line).and_then(|()| self.file.flush()).map_err(TrainError::io(&self.path))?;
+        self.bytes += line.len() as u64;
+        Ok(())
     }
 }
 
@@ -142,6 +174,9 @@ pub struct RunResult {
     pub evaluation_seconds: f64,
     /// Highest resident memory of the process in bytes, 0 where the system does not say.
     pub peak_memory_bytes: u64,
+    /// Steps done when evaluations had stopped improving (`stop_after`); absent when the schedule was followed to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_early: Option<u64>,
     /// Final scores on the held-out part of the training files.
     pub validation: Evaluation,
     /// Final scores on the test files, which nothing before this looked at.
@@ -156,7 +191,55 @@ impl Artifact for RunResult {
 /// Highest resident memory of this process in bytes, or 0 where the system does not say.
 #[must_use]
 pub fn peak_memory_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: u64) -> Event {
+        let datasets = BTreeMap::new();
+        Event::Step {
+            step,
+            stage: 0,
+            loss: 1.0,
+            learning_rate: 0.1,
+            gradient_norm: 1.0,
+            samples: 0,
+            tokens: 0,
+            audio_seconds: 0.0,
+            wall_seconds: 0.0,
+            data_wait_seconds: 0.0,
+            datasets,
+        }
+    }
+
+    #[test]
+    fn lost_work_is_cut_off_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut ledger = Ledger::create(&path).unwrap();
+        ledger.write(&step(1)).unwrap();
+        ledger.sync().unwrap();
+        let bytes = ledger.bytes();
+        let first = fs::read(&path).unwrap();
+        assert_eq!(bytes, first.len() as u64);
+        ledger.write(&step(2)).unwrap();
+        ledger.write(&step(3)).unwrap();
+        drop(ledger);
+        let (mut again, lost) = Ledger::resume(&path, bytes).unwrap();
+        assert_eq!((lost, fs::read(&path).unwrap()), (2, first.clone()));
+        again.write(&step(2)).unwrap();
+        assert_eq!(again.bytes(), 2 * bytes);
+
+        // A file that lost its end keeps its whole lines; one that is gone begins anew.
+        fs::write(&path, [first.as_slice(), b"{\"event\":\"st"].concat()).unwrap();
+        let (short, lost) = Ledger::resume(&path, 10 * bytes).unwrap();
+        assert_eq!((short.bytes(), lost), (bytes, 0));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(Ledger::resume(&path, bytes).unwrap().0.bytes(), 0);
+    }
 }

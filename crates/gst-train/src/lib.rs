@@ -5,7 +5,6 @@
 //! follows a schedule and leaves a run folder. The `gst` command is a thin face of these.
 //!
 //! ```no_run
-//! use std::sync::atomic::AtomicBool;
 //! use gst_affinity::artifact::Document;
 //! use gst_schedule::{Schedule, ScheduleParams, Strategy};
 //! use gst_train::{RunFolder, Setup, TrainConfig, Trainer, progress::Progress, trainer::Outcome};
@@ -15,7 +14,7 @@
 //! let params = ScheduleParams { strategy: Strategy::MixAll, steps: 500, ..ScheduleParams::default() };
 //! let schedule = Document::new(Schedule::new(&setup.facts()?, None, &params)?);
 //! let mut trainer = Trainer::new(&setup, &config, schedule, RunFolder::create("run".as_ref())?)?;
-//! if let Outcome::Finished(result) = trainer.run(&AtomicBool::new(false), &Progress::hidden())? {
+//! if let Outcome::Finished(result) = trainer.run(&|| false, &Progress::hidden())? {
 //!     println!("{:.3}", result.test.weighted.exact_match);
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -28,7 +27,9 @@
 //! | [`trainer`], [`optimizer`], [`rate`] | the loop |
 //! | [`evaluate`], [`ledger`] | accuracy per dataset; `metrics.jsonl` and `result.json` |
 //! | [`probe`] | gradients of every dataset after a warm-up |
-//! | [`run`], [`checkpoint`], [`files`] | folders and files on disk |
+//! | [`run`], [`lock`], [`files`] | folders and files on disk |
+//! | [`checkpoint`], [`moments`], [`state`] | what a run leaves to go on from: weights, optimizer state, everything else |
+//! | [`difference`], [`fork`] | what a run may not be continued with, and a new run that follows it all the same |
 //! | [`device`] | the one place that names backends |
 //! | [`seed`], [`progress`] | seeds from seeds; bars on a terminal |
 //!
@@ -45,14 +46,22 @@ pub mod checkpoint;
 pub mod config;
 #[cfg(feature = "model")]
 pub mod device;
+#[cfg(feature = "model")]
+pub mod difference;
 pub mod error;
 #[cfg(feature = "model")]
 pub mod evaluate;
 pub mod files;
 #[cfg(feature = "model")]
+pub mod fork;
+#[cfg(feature = "model")]
 mod learner;
 #[cfg(feature = "model")]
 pub mod ledger;
+#[cfg(feature = "model")]
+pub mod lock;
+#[cfg(feature = "model")]
+pub mod moments;
 #[cfg(feature = "model")]
 pub mod optimizer;
 #[cfg(feature = "model")]
@@ -68,6 +77,8 @@ pub mod run;
 pub mod seed;
 #[cfg(feature = "model")]
 pub mod setup;
+#[cfg(feature = "model")]
+pub mod state;
 #[cfg(feature = "model")]
 pub mod trainer;
 #[cfg(feature = "model")]

@@ -42,6 +42,22 @@ pub fn clip_by_global_norm<M: Module>(model: &M, gradients: &mut GradientsParams
     norm
 }
 
+/// Whether every value of every parameter is a number: neither NaN nor infinite.
+#[must_use]
+pub fn all_finite<M: Module>(model: &M) -> bool {
+    let mut finite = Finite(true);
+    model.visit(&mut finite);
+    finite.0
+}
+
+struct Finite(bool);
+
+impl ModuleVisitor for Finite {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0 = self.0 && param.val().is_finite().all().into_data().iter::<bool>().all(|finite| finite);
+    }
+}
+
 struct Squares<'a> {
     gradients: &'a GradientsParams,
     squares: Vec<Tensor<1>>,
@@ -93,6 +109,16 @@ mod tests {
         let mut untouched = gradients(&model, &device);
         clip_by_global_norm(&model, &mut untouched, 100.0);
         assert!((clip_by_global_norm(&model, &mut untouched, 100.0) - 26f64.sqrt()).abs() < 1e-5);
+    }
+
+    #[test]
+    fn one_value_that_is_no_number_is_found() {
+        let device = Device::flex().autodiff();
+        for (value, expected) in [(0.5, true), (f32::NAN, false), (f32::INFINITY, false)] {
+            let mut model = LinearConfig::new(2, 1).init(&device);
+            model.bias = Some(Param::from_tensor(Tensor::from_floats([value], &device)));
+            assert_eq!(all_finite(&model), expected, "{value}");
+        }
     }
 
     #[test]

@@ -34,10 +34,23 @@ pub(crate) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(crate) fn new(setup: &'a Setup, config: &'a TrainConfig, schedule: Schedule) -> Result<Self, TrainError> {
-        let (batcher, batches) = loader(setup, config, &schedule, 0)?;
+    /// From step `at` of `schedule` on. `evaluations` and `waited` are what a resumed run had by then; a new one has none.
+    pub(crate) fn new(
+        setup: &'a Setup,
+        config: &'a TrainConfig,
+        schedule: Schedule,
+        at: u64,
+        evaluations: Vec<Record>,
+        waited: Duration,
+    ) -> Result<Self, TrainError> {
+        let (batcher, batches) = loader(setup, config, &schedule, at)?;
         let told = schedule.decisions.len();
-        Ok(Self { setup, config, schedule, evaluations: Vec::new(), batcher, batches, waited: Duration::ZERO, told })
+        Ok(Self { setup, config, schedule, evaluations, batcher, batches, waited, told })
+    }
+
+    /// The evaluations so far, as decisions rest on them.
+    pub(crate) fn evaluations(&self) -> &[Record] {
+        &self.evaluations
     }
 
     pub(crate) fn schedule(&self) -> &Schedule {

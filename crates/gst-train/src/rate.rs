@@ -18,7 +18,7 @@ pub enum RateShape {
 const FLOOR: f64 = 0.01;
 
 /// The learning rate of every step.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
     /// Highest rate.
     pub peak: f64,

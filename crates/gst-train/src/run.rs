@@ -6,7 +6,9 @@
 //! | `schedule.json` | the schedule that was followed, with the decisions taken on the way |
 //! | `tokenizer.json`, `model.json` | what is needed to use the weights |
 //! | `metrics.jsonl` | every step and evaluation ([`crate::ledger`]) |
-//! | `checkpoints/step-N/` | weights ([`crate::checkpoint`]) |
+//! | `checkpoints/step-N/` | everything that is needed to go on after step N ([`crate::checkpoint`]) |
+//! | `run.lock` | the process at work, while it is ([`crate::lock`]) |
+//! | `fork.json` | where a forked run comes from ([`crate::fork`]) |
 //! | `result.json` | final scores and cost; there only when the run is complete |
 
 use std::fs;
@@ -18,9 +20,10 @@ use gst_data::text::TextTokenizer;
 use gst_model::{MiniAudioLm, ModelConfig, weights};
 use gst_schedule::Schedule;
 
-use crate::checkpoint::{self, Checkpoint};
-use crate::files::{read_artifact, write};
+use crate::checkpoint::{self, Checkpoint, WEIGHTS};
+use crate::files::{read_artifact, sync, write};
 use crate::ledger::RunResult;
+use crate::lock::RunLock;
 use crate::{Setup, TrainConfig, TrainError};
 
 /// A folder that one training run owns.
@@ -30,20 +33,26 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// A new run at `root`. A run that never finished is overwritten, a finished one is refused; nothing is written yet.
+    /// A new run at `root`; nothing is written yet. A run that was killed before its first checkpoint is overwritten.
     ///
     /// # Errors
-    /// [`TrainError::RunFolder`] when there is a finished run or something else; [`TrainError::Io`] when it cannot be read.
+    /// [`TrainError::RunFolder`] when there is a run with a checkpoint, or something else; [`TrainError::Io`] when it cannot be read.
     pub fn create(root: &Path) -> Result<Self, TrainError> {
-        let refuse = |reason: &str| TrainError::RunFolder { path: root.to_owned(), reason: reason.into() };
         let folder = Self { root: root.to_owned() };
         if root.exists() {
-            if folder.result_path().exists() {
-                return Err(refuse("it holds a finished run; choose another --out or delete it"));
+            folder.refuse_finished()?;
+            if let Some(last) = checkpoint::list(&folder.checkpoints())?.last() {
+                let reason = format!(
+                    "it holds a run with a checkpoint of step {}; continue it with `gst train --resume {}`, choose another --out or \
+                     delete it",
+                    last.step,
+                    root.display()
+                );
+                return Err(folder.refuse(reason));
             }
-            let foreign = fs::read_dir(root).map_err(TrainError::io(root))?.next().is_some() && !folder.config_path().exists();
-            if foreign {
-                return Err(refuse("it is not empty and holds no run (no config.toml); choose another --out"));
+            let ours = folder.config_path().exists() || folder.lock_path().exists();
+            if !ours && fs::read_dir(root).map_err(TrainError::io(root))?.next().is_some() {
+                return Err(folder.refuse("it is not empty and holds no run (no config.toml); choose another --out".into()));
             }
         }
         Ok(folder)
@@ -58,8 +67,29 @@ impl RunFolder {
         if folder.config_path().is_file() {
             return Ok(folder);
         }
-        let reason = "there is no run here (no config.toml); give the folder that `gst train --out` made".into();
-        Err(TrainError::RunFolder { path: root.to_owned(), reason })
+        Err(folder.refuse("there is no run here (no config.toml); give the folder that `gst train --out` made".into()))
+    }
+
+    /// # Errors
+    /// [`TrainError::RunFolder`] when the run is finished.
+    pub fn refuse_finished(&self) -> Result<(), TrainError> {
+        match self.result_path().exists() {
+            true => Err(self.refuse("it holds a finished run; choose another --out or delete it".into())),
+            false => Ok(()),
+        }
+    }
+
+    fn refuse(&self, reason: String) -> TrainError {
+        TrainError::RunFolder { path: self.root.clone(), reason }
+    }
+
+    /// Keeps every other process from writing to the run until the lock is dropped.
+    ///
+    /// # Errors
+    /// [`TrainError::RunFolder`] when another process is at work on the run; [`TrainError::Io`].
+    pub fn lock(&self) -> Result<RunLock, TrainError> {
+        fs::create_dir_all(&self.root).map_err(TrainError::io(&self.root))?;
+        RunLock::take(&self.lock_path())
     }
 
     /// The folder.
@@ -98,6 +128,10 @@ impl RunFolder {
         self.root.join("checkpoints")
     }
 
+    fn lock_path(&self) -> PathBuf {
+        self.root.join("run.lock")
+    }
+
     fn model_path(&self) -> PathBuf {
         self.root.join("model.json")
     }
@@ -108,22 +142,28 @@ impl RunFolder {
         self.root.join("tokenizer.json")
     }
 
-    /// Writes everything that is known before step 0, and removes the checkpoints of a run that never finished.
+    /// Writes everything that is known before step 0, `config.toml` last.
     ///
     /// # Errors
     /// [`TrainError::Io`] when a file cannot be written.
     pub fn begin(&self, setup: &Setup, config: &TrainConfig, schedule: &Document<Schedule>) -> Result<(), TrainError> {
         let checkpoints = self.checkpoints();
-        if checkpoints.exists() {
-            fs::remove_dir_all(&checkpoints).map_err(TrainError::io(&checkpoints))?;
-        }
         fs::create_dir_all(&checkpoints).map_err(TrainError::io(&checkpoints))?;
-        write(&self.config_path(), &config.to_toml(&self.config_path())?)?;
-        write(&self.schedule_path(), &schedule.to_json()?)?;
+        checkpoint::clean(&checkpoints)?;
         let model = serde_json::to_string_pretty(&setup.model).map_err(std::io::Error::from);
         write(&self.model_path(), &model.map_err(TrainError::io(&self.model_path()))?)?;
         setup.source.tokenizer().save(&self.tokenizer_path())?;
-        Ok(())
+        sync(&self.tokenizer_path())?;
+        self.keep(config, schedule)
+    }
+
+    /// Writes the settings and the schedule that the run follows from here on.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] when a file cannot be written.
+    pub fn keep(&self, config: &TrainConfig, schedule: &Document<Schedule>) -> Result<(), TrainError> {
+        self.resolve(schedule)?;
+        write(&self.config_path(), &config.to_toml(&self.config_path())?)
     }
 
     /// Writes the schedule as resolved so far.
@@ -158,15 +198,20 @@ impl RunFolder {
         read_artifact(&self.schedule_path())
     }
 
-    /// The run's newest checkpoint.
+    /// The run's newest checkpoint, or that of `step`, its files checked against their hashes.
     ///
     /// # Errors
-    /// [`TrainError::RunFolder`] when there is none.
-    pub fn latest(&self) -> Result<Checkpoint, TrainError> {
-        checkpoint::latest(&self.checkpoints())?.ok_or_else(|| TrainError::RunFolder {
-            path: self.root.clone(),
-            reason: "it has no complete checkpoint; train it with `gst train` first".into(),
-        })
+    /// [`TrainError::RunFolder`] when there is none, [`TrainError::Damaged`] when a file is not as it was written.
+    pub fn checkpoint(&self, step: Option<u64>) -> Result<Checkpoint, TrainError> {
+        let all = checkpoint::list(&self.checkpoints())?;
+        let steps = all.iter().map(|checkpoint| checkpoint.step.to_string()).collect::<Vec<_>>().join(", ");
+        let found = all.into_iter().rev().find(|checkpoint| step.is_none_or(|step| step == checkpoint.step));
+        let checkpoint = found.ok_or_else(|| match step {
+            Some(step) if !steps.is_empty() => self.refuse(format!("it has no checkpoint of step {step}; it has {steps}")),
+            _ => self.refuse("it has no complete checkpoint; train it with `gst train` first".into()),
+        })?;
+        checkpoint.verify()?;
+        Ok(checkpoint)
     }
 
     /// Model, tokenizer and features of the run at its newest checkpoint, ready to answer on `device`.
@@ -185,11 +230,11 @@ impl RunFolder {
                 tokenizer.vocab_size(),
                 config.vocabulary
             );
-            return Err(TrainError::RunFolder { path: self.root.clone(), reason });
+            return Err(self.refuse(reason));
         }
-        let checkpoint = self.latest()?;
+        let checkpoint = self.checkpoint(None)?;
         let mut model = config.init(0, device)?;
-        weights::load(&mut model, &checkpoint.weights())?;
+        weights::load(&mut model, &checkpoint.file(WEIGHTS))?;
         let mel = LogMel::new(config.mels)?;
         Ok(Trained { model, tokenizer, mel, step: checkpoint.step })
     }

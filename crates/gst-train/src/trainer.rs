@@ -1,20 +1,22 @@
 //! The training loop.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use burn::module::Module;
 use gst_affinity::artifact::{Document, content_hash};
 use gst_schedule::Schedule;
 
 use crate::batches::Batcher;
-use crate::checkpoint;
+use crate::checkpoint::{self, Checkpoint, SCHEDULE, STATE};
 use crate::evaluate::Evaluation;
 use crate::learner::Learner;
 use crate::ledger::{Event, Ledger, RunResult, peak_memory_bytes};
+use crate::lock::RunLock;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::state::RunState;
 use crate::validation::Validation;
-use crate::{RunFolder, Setup, TrainConfig, TrainError};
+use crate::{RunFolder, Setup, TrainConfig, TrainError, difference, files};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,132 +35,329 @@ pub struct Trainer<'a> {
     setup: &'a Setup,
     config: &'a TrainConfig,
     schedule: Document<Schedule>,
+    /// Hash of the schedule as planned, before any decision.
+    planned: String,
     folder: RunFolder,
+    from: Option<(Checkpoint, RunState)>,
+    /// What a user should know about the checkpoint that is continued.
+    notes: Vec<String>,
+    _lock: RunLock,
+}
+
+/// What changes from step to step.
+struct Running<'a> {
+    plan: Plan<'a>,
+    ledger: Ledger,
+    learner: Learner<'a>,
+    validation: Validation<'a>,
+    /// Step of the checkpoint that was saved or loaded last.
+    saved: Option<u64>,
+    /// Score of the evaluation after the step just done, if there was one.
+    score: Option<f64>,
+    /// Bytes of the ledger that belong to the steps done.
+    bytes: u64,
 }
 
 impl<'a> Trainer<'a> {
     /// Checks that the schedule fits the data and writes what is known before step 0 to the run folder.
     ///
     /// # Errors
-    /// [`TrainError::ScheduleMismatch`], or [`TrainError::Io`] when the folder cannot be written.
+    /// [`TrainError::ScheduleMismatch`], [`TrainError::Setting`], [`TrainError::RunFolder`] when another process is at work there, or
+    /// [`TrainError::Io`] when the folder cannot be written.
     pub fn new(
         setup: &'a Setup,
         config: &'a TrainConfig,
         schedule: Document<Schedule>,
         folder: RunFolder,
     ) -> Result<Self, TrainError> {
-        if let Some(made_for) = schedule.made_from.get("data").filter(|&hash| *hash != setup.fingerprint) {
-            return Err(TrainError::ScheduleMismatch(format!(
-                "it was made from data {made_for}, this data is {}",
-                setup.fingerprint
-            )));
-        }
-        Batcher::new(setup, &schedule.body, config)?;
+        check(setup, config, &schedule)?;
+        let lock = folder.lock()?;
         folder.begin(setup, config, &schedule)?;
-        Ok(Self { setup, config, schedule, folder })
+        let planned = content_hash(schedule.to_json()?.as_bytes());
+        Ok(Self { setup, config, schedule, planned, folder, from: None, notes: Vec::new(), _lock: lock })
     }
 
-    /// Trains to the end of the schedule, or until `stop` is set.
+    /// Continues the run in `folder` at its newest whole checkpoint, or from step 0 if it was killed before its first one.
+    ///
+    /// `setup` must be opened with the run's tokenizer ([`RunFolder::tokenizer_path`]); `config` are the run's own settings, of
+    /// which some may differ (see [`crate::difference`]), and `schedule` may be given to make sure that it is the run's.
     ///
     /// # Errors
-    /// [`TrainError::NotFinite`] when the loss is no number; whatever reading data or writing files can raise.
-    pub fn run(&mut self, stop: &AtomicBool, progress: &Progress) -> Result<Outcome, TrainError> {
-        let mut plan = Plan::new(self.setup, self.config, self.schedule.body.clone())?;
-        let mut ledger = Ledger::create(&self.folder.metrics_path())?;
-        let mut learner = Learner::new(self.setup, self.config, plan.schedule())?;
-        let mut validation = Validation::new(self.setup, plan.collection(), plan.weights());
-        let checkpoints = self.folder.checkpoints();
-        let (evaluate_every, checkpoint_every) = (self.config.evaluate_every, self.config.checkpoint_every);
-
-        let mut at = 0;
-        while at < plan.schedule().steps {
-            let (number, stage, begins) = plan.stage(at);
-            if begins {
-                if stage.reset && number > 0 {
-                    learner.restart(stage.steps)?;
-                }
-                if let Some(cost) = plan.regroup(at, &learner.model)? {
-                    learner.charge(cost);
-                    self.decided(&mut plan, &mut ledger, progress)?;
-                    continue;
-                }
-                ledger.write(&plan.stage_event(at))?;
+    /// [`TrainError::Changed`] with everything that differs; [`TrainError::RunFolder`] when the run is finished or another process is
+    /// at work on it; [`TrainError::Damaged`] when no checkpoint is whole.
+    pub fn resume(
+        setup: &'a Setup,
+        config: &'a TrainConfig,
+        schedule: Option<&Document<Schedule>>,
+        folder: RunFolder,
+    ) -> Result<Self, TrainError> {
+        let lock = folder.lock()?;
+        folder.refuse_finished()?;
+        checkpoint::clean(&folder.checkpoints())?;
+        let (found, damaged) = checkpoint::newest_whole(&folder.checkpoints())?;
+        let notes: Vec<String> = damaged.iter().map(|error| format!("passed over: {error}")).collect();
+        let from = match (found, damaged.into_iter().next()) {
+            (Some(checkpoint), _) => {
+                let state = files::read_artifact::<RunState>(&checkpoint.file(STATE))?;
+                Some((checkpoint, state))
             }
-            if stop.load(Ordering::Relaxed) {
-                checkpoint::save(&checkpoints, at, &learner.model, false)?;
+            (None, Some(error)) => return Err(error),
+            (None, None) => None,
+        };
+        let own = match &from {
+            Some((checkpoint, _)) => files::read_artifact(&checkpoint.file(SCHEDULE))?,
+            None => folder.schedule()?,
+        };
+        let mut differences = difference::of_settings(&folder.config()?, config)?;
+        if let Some((_, state)) = &from {
+            let fingerprint = state.made_from.get("data").map_or("", String::as_str);
+            differences.extend(difference::of_data(&own.body, fingerprint, setup));
+        }
+        if let Some(given) = schedule {
+            differences.extend(difference::of_schedules(&own.body, &given.body)?);
+        }
+        if !differences.is_empty() {
+            return Err(TrainError::Changed { path: folder.root().to_owned(), differences });
+        }
+        check(setup, config, &own)?;
+        let planned = match &from {
+            Some((checkpoint, state)) => {
+                checkpoint::remove_after(&folder.checkpoints(), checkpoint.step)?;
+                folder.keep(config, &own)?;
+                state.body.planned.clone()
+            }
+            None => {
+                folder.begin(setup, config, &own)?;
+                content_hash(own.to_json()?.as_bytes())
+            }
+        };
+        let from = from.map(|(checkpoint, state)| (checkpoint, state.body));
+        Ok(Self { setup, config, schedule: own, planned, folder, from, notes, _lock: lock })
+    }
+
+    /// Optimizer steps that are done before [`Trainer::run`].
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.from.as_ref().map_or(0, |(checkpoint, _)| checkpoint.step)
+    }
+
+    /// Trains to the end of the schedule, or until `stop` says so; it is asked before every forward pass.
+    ///
+    /// # Errors
+    /// [`TrainError::NotFinite`] when the loss is no number; [`TrainError::NotSaved`] when a checkpoint cannot be saved; whatever
+    /// reading data or writing files can raise.
+    pub fn run(&mut self, stop: &dyn Fn() -> bool, progress: &Progress) -> Result<Outcome, TrainError> {
+        let mut run = self.start(progress)?;
+        let mut at = self.step();
+        progress.set(at);
+        while at < run.plan.schedule().steps && !self.is_enough(&run, at) {
+            run.bytes = run.ledger.bytes();
+            if stop() {
+                self.save(&mut run, at)?;
                 return Ok(Outcome::Stopped { step: at });
             }
-            let batch = plan.next_batch()?;
-            learner.waited = plan.waited();
-            let step = learner.step(&batch, number, plan.batcher());
-            if matches!(step, Err(TrainError::NotFinite { .. })) {
-                checkpoint::save(&checkpoints, at, &learner.model, true)?;
+            let (number, stage, begins) = run.plan.stage(at);
+            if begins {
+                if stage.reset && number > 0 {
+                    run.learner.restart(run.plan.schedule(), at)?;
+                }
+                if let Some(cost) = run.plan.regroup(at, &run.learner.model)? {
+                    run.learner.charge(cost);
+                    self.decided(&mut run, progress)?;
+                    continue;
+                }
+                run.ledger.write(&run.plan.stage_event(at))?;
             }
-            ledger.write(&step?)?;
+            let batch = run.plan.next_batch()?;
+            run.learner.waited = run.plan.waited();
+            match run.learner.step(&batch, number, run.plan.batcher(), stop) {
+                Ok(Some(event)) => run.ledger.write(&event)?,
+                Ok(None) => {
+                    self.save(&mut run, at)?;
+                    return Ok(Outcome::Stopped { step: at });
+                }
+                // The weights before the step may tell what happened. They displace no other checkpoint.
+                Err(error @ TrainError::NotFinite { .. }) if run.learner.is_finite() => {
+                    self.save(&mut run, at)?;
+                    return Err(error);
+                }
+                Err(error) => return Err(error),
+            }
             at += 1;
             progress.set(at);
-            progress.message(learner.message());
+            progress.message(run.learner.message());
 
-            let ends = plan.stage_ends(at);
-            if ends || is_multiple(at, evaluate_every) {
+            run.score = None;
+            let mut due = is_multiple(at, self.config.checkpoint_every);
+            let ends = run.plan.stage_ends(at);
+            if ends || is_multiple(at, self.config.evaluate_every) {
                 let only = stage.reset.then_some(stage.datasets.as_slice());
-                let scores = validation.evaluate(&learner.model, only)?;
-                learner.score = Some(scores.weighted.token_accuracy);
-                let decided = plan.evaluated(at, &scores)?;
-                ledger.write(&learner.evaluation("validation", at, number, scores))?;
+                let scores = run.validation.evaluate(&run.learner.model, only)?;
+                due |= run.scored(at, number, &scores, stage.reset) && self.config.keep_best;
+                let decided = run.plan.evaluated(at, &scores)?;
+                run.ledger.write(&run.learner.evaluation("validation", at, number, scores))?;
                 if decided {
-                    self.decided(&mut plan, &mut ledger, progress)?;
+                    self.decided(&mut run, progress)?;
                 }
             }
             if ends && stage.reset {
-                validation.keep(&learner.model, &stage.datasets)?;
+                run.validation.keep(&run.learner.model, &stage.datasets)?;
             }
-            if is_multiple(at, checkpoint_every) && at < plan.schedule().steps {
-                checkpoint::save(&checkpoints, at, &learner.model, true)?;
+            if due && at < run.plan.schedule().steps {
+                run.bytes = run.ledger.bytes();
+                self.save(&mut run, at)?;
+                self.prune()?;
             }
         }
-        checkpoint::save(&checkpoints, at, &learner.model, checkpoint_every > 0)?;
-        let (last, test) = validation.finish(&learner.model)?;
-        let stage = plan.schedule().stages.len().saturating_sub(1);
-        ledger.write(&learner.evaluation("test", at, stage, test.clone()))?;
-        let result = self.result(&learner, validation.seconds, last, test);
-        self.folder.finish(&result)?;
-        Ok(Outcome::Finished(Box::new(result.body)))
+        run.bytes = run.ledger.bytes();
+        self.save(&mut run, at)?;
+        self.prune()?;
+        self.finish(&mut run, at, progress)
     }
 
-    /// Leaves the schedule as now resolved in the run folder, and says what was decided.
-    fn decided(&self, plan: &mut Plan<'_>, ledger: &mut Ledger, progress: &Progress) -> Result<(), TrainError> {
-        let mut document = self.schedule.clone();
-        document.body = plan.schedule().clone();
-        self.folder.resolve(&document)?;
-        for decision in plan.new_decisions() {
-            progress.line(&format!("step {}: {} ({})", decision.step, decision.change.name(), decision.reason));
-            ledger.write(&Event::Decision(decision.clone()))?;
+    /// As at step 0, or as the checkpoint says.
+    fn start(&self, progress: &Progress) -> Result<Running<'a>, TrainError> {
+        let (setup, config, schedule) = (self.setup, self.config, self.schedule.body.clone());
+        let metrics = self.folder.metrics_path();
+        self.notes.iter().for_each(|note| progress.line(note));
+        let Some((checkpoint, state)) = &self.from else {
+            let plan = Plan::new(setup, config, schedule, 0, Vec::new(), Duration::ZERO)?;
+            let learner = Learner::new(setup, config, plan.schedule())?;
+            let validation = Validation::new(setup, plan.collection(), plan.weights());
+            let ledger = Ledger::create(&metrics)?;
+            let mut run = Running { plan, ledger, learner, validation, saved: None, score: None, bytes: 0 };
+            // From here on a run can be resumed, and a disk that is too small is known before the first step.
+            self.save(&mut run, 0)?;
+            return Ok(run);
+        };
+        let learner = Learner::resume(setup, config, &schedule, checkpoint, state)?;
+        let plan = Plan::new(setup, config, schedule, checkpoint.step, state.evaluations.clone(), learner.waited)?;
+        let mut validation = Validation::new(setup, plan.collection(), plan.weights());
+        validation.kept.clone_from(&state.kept);
+        validation.seconds = state.evaluation_seconds;
+        let (ledger, lost) = Ledger::resume(&metrics, state.metrics_bytes)?;
+        if lost > 0 {
+            progress.line(&format!("{lost} steps after the checkpoint of step {} are lost and done again", checkpoint.step));
         }
-        plan.tell();
+        let bytes = ledger.bytes();
+        Ok(Running { plan, ledger, learner, validation, saved: Some(checkpoint.step), score: checkpoint.score, bytes })
+    }
+
+    /// Saves a checkpoint, unless it is the one that was saved or loaded last.
+    fn save(&self, run: &mut Running<'_>, step: u64) -> Result<(), TrainError> {
+        if run.saved == Some(step) {
+            return Ok(());
+        }
+        if !run.learner.is_finite() {
+            return Err(TrainError::WeightsNotFinite { step });
+        }
+        run.ledger.sync()?;
+        let state = RunState {
+            step,
+            seed: self.config.seed,
+            planned: self.planned.clone(),
+            rate: run.learner.rate,
+            began: run.learner.began,
+            cost: run.learner.spent,
+            data_wait_seconds: run.learner.waited.as_secs_f64(),
+            evaluation_seconds: run.validation.seconds,
+            evaluations: run.plan.evaluations().to_vec(),
+            kept: run.validation.kept.clone(),
+            scores: run.learner.scores,
+            metrics_bytes: run.bytes,
+        };
+        let state = Document::new(state).from_source("data", self.setup.fingerprint.clone());
+        checkpoint::write(&self.folder.checkpoints(), step, run.score, |folder| {
+            run.learner.save(folder)?;
+            files::write(&folder.join(SCHEDULE), &self.resolved(&run.plan).to_json()?)?;
+            files::write(&folder.join(STATE), &state.to_json()?)
+        })?;
+        run.saved = Some(step);
         Ok(())
     }
 
-    fn result(&self, learner: &Learner<'_>, seconds: f64, validation: Evaluation, test: Evaluation) -> Document<RunResult> {
+    fn prune(&self) -> Result<(), TrainError> {
+        checkpoint::prune(&self.folder.checkpoints(), self.config.keep_last, self.config.keep_best)
+    }
+
+    /// Whether evaluations have stopped improving for as long as the settings allow.
+    fn is_enough(&self, run: &Running<'_>, at: u64) -> bool {
+        self.config.stop_after > 0 && at > 0 && run.learner.scores.without_improvement >= self.config.stop_after
+    }
+
+    fn resolved(&self, plan: &Plan<'_>) -> Document<Schedule> {
+        Document { made_from: self.schedule.made_from.clone(), body: plan.schedule().clone() }
+    }
+
+    /// Leaves the schedule as now resolved in the run folder, and says what was decided.
+    fn decided(&self, run: &mut Running<'_>, progress: &Progress) -> Result<(), TrainError> {
+        self.folder.resolve(&self.resolved(&run.plan))?;
+        for decision in run.plan.new_decisions() {
+            progress.line(&format!("step {}: {} ({})", decision.step, decision.change.name(), decision.reason));
+            run.ledger.write(&Event::Decision(decision.clone()))?;
+        }
+        run.plan.tell();
+        Ok(())
+    }
+
+    fn finish(&self, run: &mut Running<'_>, at: u64, progress: &Progress) -> Result<Outcome, TrainError> {
+        let stopped_early = (at < run.plan.schedule().steps).then_some(at);
+        if stopped_early.is_some() {
+            let (best, since) = (run.learner.scores.best_step, run.learner.scores.without_improvement);
+            progress.line(&format!("step {at}: stopped, {since} evaluations without a better score than at step {best}"));
+        }
+        let (validation, test) = run.validation.finish(&run.learner.model)?;
+        let stage = run.plan.schedule().stages.len().saturating_sub(1);
+        run.ledger.write(&run.learner.evaluation("test", at, stage, test.clone()))?;
+        run.ledger.sync()?;
         let schedule = &self.schedule.body;
         let body = RunResult {
             strategy: schedule.strategy.to_string(),
             seed: self.config.seed,
             model: self.config.model.clone(),
             device: self.config.device.clone(),
-            parameters: learner.model.num_params(),
-            cost: learner.cost(),
+            parameters: run.learner.model.num_params(),
+            cost: run.learner.cost(),
             probe_cost: schedule.probe_cost,
-            evaluation_seconds: seconds,
+            evaluation_seconds: run.validation.seconds,
             peak_memory_bytes: peak_memory_bytes(),
+            stopped_early,
             validation,
             test,
         };
-        let json = self.schedule.to_json().unwrap_or_default();
-        Document::new(body)
-            .from_source("data", self.setup.fingerprint.clone())
-            .from_source("schedule", content_hash(json.as_bytes()))
+        let result =
+            Document::new(body).from_source("data", self.setup.fingerprint.clone()).from_source("schedule", self.planned.clone());
+        self.folder.finish(&result)?;
+        Ok(Outcome::Finished(Box::new(result.body)))
     }
+}
+
+impl Running<'_> {
+    /// Takes in an evaluation; true if it is the best so far. The scores of an `individual` run are of different models and are not
+    /// compared.
+    fn scored(&mut self, at: u64, stage: usize, scores: &Evaluation, individual: bool) -> bool {
+        let score = scores.weighted.token_accuracy;
+        if individual {
+            self.learner.scores.last = Some(score);
+            return false;
+        }
+        self.score = Some(score);
+        let last_stage = stage + 1 == self.plan.schedule().stages.len();
+        self.learner.scores.add(at, score, last_stage)
+    }
+}
+
+/// The schedule must be made for this data, and the settings must make sense for it.
+pub(crate) fn check(setup: &Setup, config: &TrainConfig, schedule: &Document<Schedule>) -> Result<(), TrainError> {
+    if let Some(made_for) = schedule.made_from.get("data").filter(|&hash| *hash != setup.fingerprint) {
+        let reason = format!("it was made from data {made_for}, this data is {}", setup.fingerprint);
+        return Err(TrainError::ScheduleMismatch(reason));
+    }
+    if config.stop_after > 0 && schedule.body.stages.iter().any(|stage| stage.reset) {
+        let expected = "0 for a schedule whose stages begin anew (individual)";
+        return Err(TrainError::Setting { field: "stop_after", found: config.stop_after.to_string(), expected });
+    }
+    Batcher::new(setup, &schedule.body, config).map(|_| ())
 }
 
 /// Whether `step` is a multiple of `every`; never so for 0.

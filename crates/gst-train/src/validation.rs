@@ -18,7 +18,8 @@ pub(crate) struct Validation<'a> {
     weights: BTreeMap<String, f64>,
     /// Decoded once: the validation records of the datasets that were asked for.
     sets: BTreeMap<Vec<usize>, EvaluationSet>,
-    kept: Vec<(Evaluation, Evaluation)>,
+    /// Final scores, validation then test, of models that a later stage threw away.
+    pub(crate) kept: Vec<(Evaluation, Evaluation)>,
     /// Seconds spent so far.
     pub(crate) seconds: f64,
 }

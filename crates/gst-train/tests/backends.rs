@@ -3,8 +3,6 @@
 
 mod common;
 
-use std::sync::atomic::AtomicBool;
-
 use common::{Bench, DATASETS};
 use gst_affinity::artifact::Document;
 use gst_schedule::{Schedule, ScheduleParams, Strategy};
@@ -38,7 +36,7 @@ fn losses(bench: &Bench, device: &str) -> Vec<f64> {
     let schedule = Schedule::new(&setup.facts().unwrap(), None, &params).unwrap();
     let folder = bench.path(&format!("run-{}", device.replace(':', "-")));
     let mut trainer = Trainer::new(&setup, &config, Document::new(schedule), RunFolder::create(&folder).unwrap()).unwrap();
-    trainer.run(&AtomicBool::new(false), &Progress::hidden()).unwrap();
+    trainer.run(&|| false, &Progress::hidden()).unwrap();
     let lines = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
     let events = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     events.filter(|event| event["event"] == "step").map(|event| event["loss"].as_f64().unwrap()).collect()

@@ -88,5 +88,12 @@ fn a_loss_that_is_no_number_stops_the_run_and_leaves_a_checkpoint() {
     assert!(message.contains("the loss is") && message.contains("learning_rate"), "{message}");
     assert!(DATASETS.split(',').any(|name| message.contains(&format!("{name}/"))), "{message}");
     assert!(!bench.path("run/result.json").exists());
-    assert_eq!(std::fs::read_dir(bench.path("run/checkpoints")).unwrap().count(), 1);
+    // What is left is whole, and its weights are numbers.
+    assert!(bench.ok("evaluate run").contains("weighted"));
+    let again = bench.fails("train --resume run");
+    assert_eq!(
+        again.split("the loss is").nth(1),
+        message.split("the loss is").nth(1),
+        "the same step fails again in the same way"
+    );
 }

@@ -51,7 +51,16 @@ impl Settings {
 
     /// The configuration that these flags and files give.
     pub(crate) fn config(&self, shared: &Shared) -> anyhow::Result<TrainConfig> {
-        let mut config = self.read()?;
+        self.over(self.read()?, shared)
+    }
+
+    /// The same for a run that has settings of its own: they stand where nothing is given.
+    pub(crate) fn config_over(&self, own: &TrainConfig, shared: &Shared) -> anyhow::Result<TrainConfig> {
+        let base = self.config.as_deref().map_or_else(|| Ok(own.clone()), TrainConfig::read)?;
+        self.over(base, shared)
+    }
+
+    fn over(&self, mut config: TrainConfig, shared: &Shared) -> anyhow::Result<TrainConfig> {
         let set = |field: &mut PathBuf, value: &Option<PathBuf>| {
             if let Some(value) = value {
                 field.clone_from(value);

@@ -170,7 +170,9 @@ pub fn measure(
     for (index, &point) in probe.points.iter().enumerate() {
         let from = if index == 0 { 0 } else { probe.points[index - 1] };
         for step in from..point {
-            losses.add(&learner.step(&batcher.step(step)?, 0, &batcher)?);
+            let stopped = || stop.load(Ordering::Relaxed);
+            let Some(event) = learner.step(&batcher.step(step)?, 0, &batcher, &stopped)? else { return Ok(None) };
+            losses.add(&event);
             if !go_on() {
                 return Ok(None);
             }

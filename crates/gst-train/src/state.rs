@@ -1,0 +1,88 @@
+//! What a run knows beside weights and moments: `state.json` of a checkpoint.
+
+use gst_affinity::Cost;
+use gst_affinity::artifact::Artifact;
+use gst_schedule::Evaluation as Record;
+use serde::{Deserialize, Serialize};
+
+use crate::evaluate::Evaluation;
+use crate::rate::Rate;
+
+/// All of a run's state that is neither weights, optimizer state nor the resolved schedule. Nothing of the loader is in it:
+/// which samples a step trains on follows from the schedule and the step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunState {
+    /// Optimizer steps done.
+    pub step: u64,
+    /// Seed of weights, dropout and augmentation; each step derives its own from it.
+    pub seed: u64,
+    /// [`content_hash`](gst_affinity::artifact::content_hash) of the schedule as planned, before any decision.
+    pub planned: String,
+    /// The learning rate's course, and the step that it counts from.
+    pub rate: Rate,
+    /// Step at which the optimizer's state began: the last reset.
+    pub began: u64,
+    /// What training has cost, waiting for data left out.
+    pub cost: Cost,
+    /// Seconds spent waiting for data.
+    pub data_wait_seconds: f64,
+    /// Seconds spent on evaluation.
+    pub evaluation_seconds: f64,
+    /// Losses at every evaluation so far: what decisions of an adaptive schedule rest on.
+    pub evaluations: Vec<Record>,
+    /// Final scores, validation then test, of models that a later stage has thrown away (`individual`).
+    pub kept: Vec<(Evaluation, Evaluation)>,
+    /// Scores so far.
+    pub scores: Scores,
+    /// Bytes of `metrics.jsonl` that belong to the steps done.
+    pub metrics_bytes: u64,
+}
+
+impl Artifact for RunState {
+    const FORMAT: &'static str = "gst-run-state";
+    const VERSION: u32 = 1;
+}
+
+/// The score of a run (weighted validation token accuracy, in `[0, 1]`) over its evaluations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// At the last evaluation.
+    pub last: Option<f64>,
+    /// The best so far.
+    pub best: Option<f64>,
+    /// Step of the best.
+    pub best_step: u64,
+    /// Evaluations of the last stage since it began or the best was reached, whichever is later.
+    pub without_improvement: usize,
+}
+
+impl Scores {
+    /// Takes in the score after `step` steps. `counts`: whether an evaluation without improvement counts here. Returns whether it
+    /// is the best so far.
+    pub fn add(&mut self, step: u64, score: f64, counts: bool) -> bool {
+        self.last = Some(score);
+        let better = self.best.is_none_or(|best| score > best);
+        if better {
+            (self.best, self.best_step, self.without_improvement) = (Some(score), step, 0);
+        } else if counts {
+            self.without_improvement += 1;
+        }
+        better
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_and_the_evaluations_since() {
+        let mut scores = Scores::default();
+        let steps = [(10, 0.2, true), (20, 0.5, true), (30, 0.5, false), (40, 0.4, true), (50, 0.3, true)];
+        let better: Vec<bool> = steps.iter().map(|&(step, score, counts)| scores.add(step, score, counts)).collect();
+        assert_eq!(better, [true, true, false, false, false]);
+        assert_eq!((scores.best, scores.best_step, scores.without_improvement, scores.last), (Some(0.5), 20, 2, Some(0.3)));
+        assert!(scores.add(60, 0.6, true));
+        assert_eq!(scores.without_improvement, 0);
+    }
+}

@@ -10,7 +10,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let collection = Arc::new(Collection::open(Path::new("data"), &OpenParams::default())?);
-//! let texts = training_texts(&collection, 4);
+//! let texts = training_texts(&collection, 4)?;
 //! let tokenizer = Arc::new(TextTokenizer::train(texts.iter().map(String::as_str), 1024)?);
 //! let source = ExampleSource::new(collection, tokenizer, LogMel::new(80)?);
 //! let example = source.load(Split::Train, 0, 0)?;
@@ -30,14 +30,22 @@
 //! | [`check`] | what is in a folder and what is wrong with it |
 //! | [`suite`] | fourteen generated datasets |
 
+mod admission;
 mod baseline;
+mod builder;
 mod cache;
 mod collection;
+mod dataset;
 mod error;
 mod example;
 mod folder;
 mod hash;
+mod leave_out;
+mod names;
+mod overlap;
 mod record;
+mod rows;
+mod scan;
 mod split;
 
 pub mod audio;
@@ -49,10 +57,14 @@ pub mod suite;
 pub mod text;
 
 pub use cache::{CacheCounts, CachedClip, DEFAULT_CACHE_BYTES, FeatureCache};
-pub use collection::{Collection, Dataset, MAX_PROBLEMS, OpenParams};
+pub use builder::DatasetBuilder;
+pub use collection::{Collection, MAX_PROBLEMS, OpenParams};
+pub use dataset::{Dataset, LeftOut};
 pub use error::{DataError, Place};
 pub use example::{DEFAULT_MAX_SECONDS, Example, ExampleSource, Means, training_texts};
+pub use hash::ContentHash;
 pub use record::{Record, Split};
+pub use rows::MAX_RECORDS;
 
 /// The README's example, compiled with the doc tests.
 #[cfg(doctest)]

@@ -5,9 +5,9 @@ use clap::Args;
 use gst_affinity::artifact::Document;
 use gst_grouping::Grouping;
 use gst_schedule::{Schedule, ScheduleParams, StageEnd, Strategy, Weighting, simulate};
-use gst_train::{Setup, run};
+use gst_train::run;
 
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::{Shared, file_hash};
 
 /// Plan which datasets are trained on when.
@@ -80,7 +80,7 @@ impl ScheduleArgs {
             }
             None => {
                 let config = self.settings.config(shared).context("a schedule needs a grouping.json or --data")?;
-                let setup = Setup::open(&config)?;
+                let setup = settings::open(&config)?;
                 Document::new(Schedule::new(&setup.facts()?, None, &params)?).from_source("data", setup.fingerprint)
             }
         };

@@ -9,7 +9,7 @@ use gst_train::trainer::Outcome;
 use gst_train::{RunFolder, Trainer, run};
 use serde_json::json;
 
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::{Shared, stop_flag};
 
 /// Train a model by a schedule.
@@ -42,7 +42,7 @@ impl TrainArgs {
         config.evaluate_every = self.evaluate_every.unwrap_or(config.evaluate_every);
         config.checkpoint_every = self.checkpoint_every.unwrap_or(config.checkpoint_every);
         let schedule: Document<Schedule> = run::read_artifact(&self.schedule)?;
-        let setup = gst_train::Setup::open(&config)?;
+        let setup = settings::open(&config)?;
         let folder = RunFolder::create(&self.out)?;
         let stop = stop_flag()?;
         let progress = Progress::new(&schedule.body.strategy.to_string(), "steps", schedule.body.steps);

@@ -11,8 +11,7 @@ use std::{
 
 use gst_data::{Collection, OpenParams, Split};
 
-const WORDS: [&str; 12] =
-    ["rain", "falls", "on", "a", "metal", "roof", "while", "distant", "engines", "hum", "and", "birds"];
+const WORDS: [&str; 12] = ["rain", "falls", "on", "a", "metal", "roof", "while", "distant", "engines", "hum", "and", "birds"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,7 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let collection = Collection::open(root, &OpenParams::default())?;
     let opened = start.elapsed();
-    let records: usize = collection.datasets.iter().map(|dataset| Split::ALL.map(|split| dataset.len(split)).iter().sum::<usize>()).sum();
+    let records: usize =
+        collection.datasets.iter().map(|dataset| Split::ALL.map(|split| dataset.len(split)).iter().sum::<usize>()).sum();
     eprintln!("{records} records in {} datasets opened in {opened:.2?}", collection.datasets.len());
     let start = Instant::now();
     let Some(dataset) = collection.datasets.first() else { return Ok(()) };
@@ -47,7 +47,9 @@ fn write(folder: &Path, rows: usize, clips: usize) -> Result<(), Box<dyn Error>>
         }
         fs::write(path, "x")?;
     }
-    let text = |seed: usize, words: usize| (0..words).map(|word| WORDS[(seed * 31 + word * word * 7 + seed / 11) % 12]).collect::<Vec<_>>().join(" ");
+    let text = |seed: usize, words: usize| {
+        (0..words).map(|word| WORDS[(seed * 31 + word * word * 7 + seed / 11) % 12]).collect::<Vec<_>>().join(" ")
+    };
     for (file, range) in [("train.jsonl", 0..rows), ("test.jsonl", rows..rows + 1)] {
         let mut out = BufWriter::new(File::create(folder.join(file))?);
         for row in range {

@@ -124,9 +124,7 @@ impl Dataset {
     /// When there is none, or the file has changed since it was opened.
     pub fn record(&self, split: Split, index: usize) -> Result<Record, DataError> {
         let row = self.row(split, index).and_then(|row| self.rows.read(&self.name, row));
-        row.unwrap_or_else(|| {
-            Err(DataError::NoSuchRecord { dataset: self.name.clone(), split, index, records: self.len(split) })
-        })
+        row.unwrap_or_else(|| Err(DataError::NoSuchRecord { dataset: self.name.clone(), split, index, records: self.len(split) }))
     }
 
     /// Reads the records of a split in order.

@@ -236,7 +236,9 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// Every record of a split was left out.
-    #[error("dataset {dataset}: no {split} record is left once quarantined and overlapping clips are left out; leave the dataset out")]
+    #[error(
+        "dataset {dataset}: no {split} record is left once quarantined and overlapping clips are left out; leave the dataset out"
+    )]
     NothingLeft {
         /// Name of the dataset.
         dataset: String,

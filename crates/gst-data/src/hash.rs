@@ -125,7 +125,9 @@ mod tests {
         let text = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(finish(hasher), text);
         assert_eq!(ContentHash::of(&b"abc"[..]).unwrap(), text.parse().unwrap());
-        for wrong in ["", "sha256:", "ba78", &text[..70], &format!("{text}0"), &text.replace("ba", "g0"), &text.replace("ba", "ä")] {
+        for wrong in
+            ["", "sha256:", "ba78", &text[..70], &format!("{text}0"), &text.replace("ba", "g0"), &text.replace("ba", "ä")]
+        {
             assert!(wrong.parse::<ContentHash>().is_err(), "{wrong}");
         }
     }

@@ -14,12 +14,7 @@ use crate::{
 };
 
 /// Takes records out of `datasets` and adds the clips concerned to `hasher`.
-pub(crate) fn apply(
-    datasets: &mut [Dataset],
-    checks: &Path,
-    params: &OpenParams,
-    hasher: &mut Sha256,
-) -> Result<(), DataError> {
+pub(crate) fn apply(datasets: &mut [Dataset], checks: &Path, params: &OpenParams, hasher: &mut Sha256) -> Result<(), DataError> {
     if params.quarantine {
         let mut broken: Vec<Vec<bool>> = datasets.iter().map(|dataset| vec![false; dataset.files.len()]).collect();
         let found = files::read_quarantine(checks, |clip: QuarantinedClip| {
@@ -51,8 +46,7 @@ pub(crate) fn apply(
             dataset.left_out.overlap_by_audio += remove(dataset, &TRAINING, sounds, "overlap", hasher)?;
             let comes: Vec<bool> =
                 (0..).take(hashes.len()).map(|clip| test.by_source(own, dataset, clip).next().is_some()).collect();
-            dataset.left_out.overlap_by_source +=
-                remove(dataset, &TRAINING, |clip| comes[clip as usize], "overlap", hasher)?;
+            dataset.left_out.overlap_by_source += remove(dataset, &TRAINING, |clip| comes[clip as usize], "overlap", hasher)?;
         }
     }
     Ok(())

@@ -21,13 +21,14 @@
 //!
 //! | module or type | holds |
 //! |---|---|
-//! | [`Collection`], [`Dataset`], [`Record`] | what lies on disk, checked; hold-out, limit, fingerprint, majority baseline |
+//! | [`Collection`], [`Dataset`], [`Record`] | what lies on disk, checked; read when asked for; hold-out, limit, fingerprint, majority baseline |
+//! | [`DatasetBuilder`] | rows of any reader, checked and kept on disk |
 //! | [`audio`] | WAV, FLAC, OGG/Vorbis, MP3 to 16 kHz mono |
 //! | [`mel`] | log-mel features as Whisper's front end defines them |
 //! | [`text`] | byte-level BPE, or any `tokenizer.json` |
 //! | [`ExampleSource`], [`FeatureCache`] | samples ready for a batch, from any thread |
 //! | [`loader`] | work ahead in threads, handed over in order |
-//! | [`check`] | what is in a folder and what is wrong with it |
+//! | [`check`] | what is in a folder, what is wrong with it, and what is set aside; child processes that decode |
 //! | [`suite`] | fourteen generated datasets |
 
 mod admission;
@@ -56,8 +57,8 @@ pub mod mel;
 pub mod suite;
 pub mod text;
 
-pub use cache::{CacheCounts, CachedClip, DEFAULT_CACHE_BYTES, FeatureCache};
 pub use builder::DatasetBuilder;
+pub use cache::{CacheCounts, CachedClip, DEFAULT_CACHE_BYTES, FeatureCache};
 pub use collection::{Collection, MAX_PROBLEMS, OpenParams};
 pub use dataset::{Dataset, LeftOut};
 pub use error::{DataError, Place};

@@ -19,11 +19,8 @@ impl Names {
     pub(crate) fn add(&mut self, name: &str) -> u32 {
         let Self { text, ends, numbers, state } = self;
         let hash = state.hash_one(name);
-        let entry = numbers.entry(
-            hash,
-            |&number| slice(text, ends, number) == name,
-            |&number| state.hash_one(slice(text, ends, number)),
-        );
+        let entry =
+            numbers.entry(hash, |&number| slice(text, ends, number) == name, |&number| state.hash_one(slice(text, ends, number)));
         match entry {
             hashbrown::hash_table::Entry::Occupied(found) => *found.get(),
             hashbrown::hash_table::Entry::Vacant(place) => {

@@ -1,11 +1,6 @@
 //! A manifest from end to end, in blocks that are parsed in parallel, in a memory that does not grow with the file.
 
-use std::{
-    fs::File,
-    io::Read,
-    ops::ControlFlow,
-    path::Path,
-};
+use std::{fs::File, io::Read, ops::ControlFlow, path::Path};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -87,7 +82,8 @@ impl Scan<'_> {
     }
 
     fn batch(&self, batch: &[Block], lines: &mut usize) -> Vec<Scanned> {
-        let counts: Vec<usize> = batch.par_iter().map(|block| block.bytes.iter().filter(|&&byte| byte == b'\n').count()).collect();
+        let counts: Vec<usize> =
+            batch.par_iter().map(|block| block.bytes.iter().filter(|&&byte| byte == b'\n').count()).collect();
         let begin = |count: &usize| std::mem::replace(lines, *lines + count);
         let begins: Vec<usize> = counts.iter().map(begin).collect();
         batch.par_iter().zip(begins).map(|(block, begin)| self.block(block, begin)).collect()

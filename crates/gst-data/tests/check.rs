@@ -54,7 +54,9 @@ fn faults_are_found_and_named() {
     manifest.push_str("{\"id\": \"b-new\"}\n");
     fs::write(other.join("test.jsonl"), manifest.replacen("\"label\":\"low\"", "\"label\":\"deep\"", 1)).unwrap();
 
-    let report = check_folder(root.path(), &OpenParams { validation_share: 0.0, ..OpenParams::default() }, &CheckParams::default()).unwrap();
+    let report =
+        check_folder(root.path(), &OpenParams { validation_share: 0.0, ..OpenParams::default() }, &CheckParams::default())
+            .unwrap();
     let dataset = &report.datasets[0];
     assert_eq!(
         (dataset.silent.as_slice(), dataset.clipped.as_slice()),
@@ -84,7 +86,13 @@ fn faults_are_found_and_named() {
     assert_eq!(json["datasets"][0]["splits"]["train"]["records"], 10);
     assert_eq!(json["duplicates"][0]["kind"], "into-test");
     let text = report.to_string();
-    for part in ["a: 1 silent: audio/1.wav", "a: 1 clipped: audio/2.wav", "training and test: a/audio/10.wav", "(left out): 1", "problems: 1"] {
+    for part in [
+        "a: 1 silent: audio/1.wav",
+        "a: 1 clipped: audio/2.wav",
+        "training and test: a/audio/10.wav",
+        "(left out): 1",
+        "problems: 1",
+    ] {
         assert!(text.contains(part), "`{part}` is not in:\n{text}");
     }
 }
@@ -94,6 +102,8 @@ fn a_clip_held_out_and_trained_on_under_another_name() {
     let root = Root::new();
     let folder = root.dataset("a", 2, 1, 1);
     fs::copy(folder.join("audio/0.wav"), folder.join("audio/1.wav")).unwrap();
-    let report = check_folder(root.path(), &OpenParams { validation_share: 0.5, ..OpenParams::default() }, &CheckParams::default()).unwrap();
+    let report =
+        check_folder(root.path(), &OpenParams { validation_share: 0.5, ..OpenParams::default() }, &CheckParams::default())
+            .unwrap();
     assert_eq!(report.duplicates.iter().map(|set| set.kind).collect::<Vec<_>>(), [DuplicateKind::IntoValidation]);
 }

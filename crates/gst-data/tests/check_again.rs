@@ -61,7 +61,8 @@ fn only_what_has_changed_is_decoded_again() {
     fs::write(folder.join("audio/4.wav"), "").unwrap();
     let before = lines(&root, VERIFIED);
     let (report, seen) = check(root.path(), false);
-    assert_eq!((seen, report.quarantine.len(), report.quarantine[0].audio.as_str()), (4, 1, "audio/4.wav"));
+    assert_eq!((seen, report.decoded), (4, 3));
+    assert_eq!((report.quarantine.len(), report.quarantine[0].audio.as_str()), (1, "audio/4.wav"));
     let after = lines(&root, VERIFIED);
     assert_ne!(before[1], after[1]);
     assert_eq!(before[3], after[3], "audio/2.wav");
@@ -86,7 +87,10 @@ fn a_check_that_was_cut_off_is_gone_on_with() {
         fs::write(root.path().join(VERIFIED), text).unwrap();
         let params = CheckParams { out: Some(root.path().into()), ..CheckParams::default() };
         let error = check_folder(root.path(), &OpenParams::default(), &params).unwrap_err();
-        assert!(matches!(error, DataError::BadCheckFile { line: 1, .. }) && error.to_string().contains("verified.jsonl:1"), "{part}: {error}");
+        assert!(
+            matches!(error, DataError::BadCheckFile { line: 1, .. }) && error.to_string().contains("verified.jsonl:1"),
+            "{part}: {error}"
+        );
     }
 }
 
@@ -105,7 +109,10 @@ fn quarantined_clips_are_left_out_and_nothing_else_moves() {
     check(root.path(), false);
     let all = open(&OpenParams { quarantine: false, ..OpenParams::default() });
     let left = open(&OpenParams::default());
-    assert_eq!((left.left_out(), left.left_out().to_string().as_str()), (LeftOut { quarantined: 4, ..LeftOut::default() }, "left out: 4 records of quarantined clips"));
+    assert_eq!(
+        (left.left_out(), left.left_out().to_string().as_str()),
+        (LeftOut { quarantined: 4, ..LeftOut::default() }, "left out: 4 records of quarantined clips")
+    );
     for split in Split::ALL {
         let mut expected = ids(&whole, split);
         expected.retain(|id| !id.starts_with("a-2-") && !id.starts_with("a-21-"));
@@ -155,8 +162,14 @@ fn overlap_is_counted_and_left_out_on_request() {
     let (report, _) = check(root.path(), false);
     let overlap = &report.overlaps[0];
     assert_eq!((report.overlaps.len(), overlap.train.as_str(), overlap.test.as_str()), (1, "a", "b"));
-    assert_eq!((overlap.by_audio.clips, overlap.by_audio.records, overlap.by_audio.examples.as_slice()), (1, 2, ["audio/1.wav".to_owned()].as_slice()));
-    assert_eq!((overlap.by_source.clips, overlap.by_source.records, overlap.by_source.examples.as_slice()), (1, 2, ["audio/3.wav".to_owned()].as_slice()));
+    assert_eq!(
+        (overlap.by_audio.clips, overlap.by_audio.records, overlap.by_audio.examples.as_slice()),
+        (1, 2, ["audio/1.wav".to_owned()].as_slice())
+    );
+    assert_eq!(
+        (overlap.by_source.clips, overlap.by_source.records, overlap.by_source.examples.as_slice()),
+        (1, 2, ["audio/3.wav".to_owned()].as_slice())
+    );
     let text = report.to_string();
     assert!(text.contains("a (training) and b (test): 1 clips (2 records) equal in audio: audio/1.wav; 1 clips"), "{text}");
 

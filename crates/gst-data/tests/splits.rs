@@ -135,7 +135,9 @@ fn fingerprint_and_hold_out_are_what_earlier_versions_made() {
         fs::write(folder.join(format!("audio/{clip}.wav")), "x".repeat(clip + 1)).unwrap();
     }
     let row = |id: usize, clip: usize, domain: &str| {
-        format!("{{\"id\":\"r{id}\",\"audio\":\"audio/{clip}.wav\",\"question\":\"Which?\",\"answer\":\"yes\",\"domain\":\"{domain}\"}}\n")
+        format!(
+            "{{\"id\":\"r{id}\",\"audio\":\"audio/{clip}.wav\",\"question\":\"Which?\",\"answer\":\"yes\",\"domain\":\"{domain}\"}}\n"
+        )
     };
     let train: String = (0..40).map(|id| row(id, id % 20, ["speech", "music"][usize::from(id % 3 == 0)])).collect();
     fs::write(folder.join("train.jsonl"), train).unwrap();

@@ -50,7 +50,8 @@ fn each_fault_costs_its_clip_only() {
 
 #[test]
 fn a_program_that_is_no_worker_stops_the_check() {
-    for (script, part) in [("echo hello; sleep 600", "said `hello`"), ("exit 7", "exit status: 7"), ("sleep 600", "takes longer")] {
+    for (script, part) in [("echo hello; sleep 600", "said `hello`"), ("exit 7", "exit status: 7"), ("sleep 600", "takes longer")]
+    {
         let workers = Workers::new(shell(script), Duration::from_secs(1));
         let error = workers.examine(Path::new("a.wav"), None).unwrap_err();
         assert!(matches!(error, DataError::Worker { .. }) && error.to_string().contains(part), "{error}");
@@ -68,6 +69,9 @@ fn a_worker_answers_line_by_line() {
     serve(input.as_bytes(), &mut output, Duration::from_secs(60)).unwrap();
     let output = String::from_utf8(output).unwrap();
     let lines: Vec<&str> = output.lines().collect();
-    assert!(lines.len() == 3 && lines[1].starts_with("{\"good\":{\"file_hash\":\"sha256:") && lines[2].contains("none.wav"), "{output}");
+    assert!(
+        lines.len() == 3 && lines[1].starts_with("{\"good\":{\"file_hash\":\"sha256:") && lines[2].contains("none.wav"),
+        "{output}"
+    );
     assert!(serve(&b"not a request\n"[..], Vec::new(), Duration::from_secs(60)).is_err());
 }

@@ -84,6 +84,10 @@ pub fn check(collection: &Collection, params: &CheckParams<'_>) -> Result<CheckR
     let (done, decoded) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let history = Mutex::new(history);
     let locked = || history.lock().unwrap_or_else(PoisonError::into_inner);
+    let new = |outcome| {
+        decoded.fetch_add(1, Ordering::Relaxed);
+        outcome
+    };
     let outcome = |&(number, clip): &(usize, u32)| {
         let dataset = &datasets[number];
         let (reused, known) = locked().recall(number, dataset, clip);
@@ -92,11 +96,10 @@ pub fn check(collection: &Collection, params: &CheckParams<'_>) -> Result<CheckR
             None => {
                 let path = dataset.root.join(dataset.clip(clip));
                 let outcome = match (params.examine)(&path, known.as_ref().and_then(Outcome::file_hash))? {
-                    Examined::Good(facts) => Outcome::Good(facts),
-                    Examined::Bad { file_hash, reason } => Outcome::Bad(Bad { file_hash, reason }),
+                    Examined::Good(facts) => new(Outcome::Good(facts)),
+                    Examined::Bad { file_hash, reason } => new(Outcome::Bad(Bad { file_hash, reason })),
                     Examined::Same => known.unwrap_or_else(|| Outcome::Bad(Bad::nonsense(&path))),
                 };
-                decoded.fetch_add(1, Ordering::Relaxed);
                 locked().note(dataset, clip, &outcome, &answers[number])?;
                 outcome
             }

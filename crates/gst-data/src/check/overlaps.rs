@@ -56,7 +56,8 @@ pub(super) fn find(datasets: &[Dataset], outcomes: &[Vec<Option<Outcome>>], answ
             let audio = dataset.clip(clip);
             let records = answers[own].of_clip(clip).0 as usize;
             let by_audio = test.by_audio(hash(own, clip));
-            let by_source: BTreeSet<usize> = test.by_source(own, dataset, clip).filter(|other| !by_audio.contains(other)).collect();
+            let by_source: BTreeSet<usize> =
+                test.by_source(own, dataset, clip).filter(|other| !by_audio.contains(other)).collect();
             for &other in by_audio {
                 found.entry((own, other)).or_default().by_audio.add(audio, records);
             }

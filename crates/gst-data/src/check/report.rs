@@ -30,7 +30,7 @@ pub struct CheckReport {
     pub datasets: Vec<DatasetReport>,
     /// Clips looked at.
     pub clips: usize,
-    /// Clips decoded by this check; the others had not changed since the last one.
+    /// Clips decoded by this check; the others have not changed since the last one.
     pub decoded: usize,
     /// What must be put right before training.
     pub problems: Vec<Problem>,

@@ -18,7 +18,16 @@ impl fmt::Display for CheckReport {
         writeln!(
             out,
             "{:width$}  {:12} {:>17} {:>6} {:>8} {:>13} {:>9} {:>7} {:>12} {:>8}  rates (Hz)",
-            "dataset", "domain", "train/valid/test", "clips", "minutes", "seconds", "answers", "labels", "records each", "majority"
+            "dataset",
+            "domain",
+            "train/valid/test",
+            "clips",
+            "minutes",
+            "seconds",
+            "answers",
+            "labels",
+            "records each",
+            "majority"
         )?;
         for dataset in &self.datasets {
             let records = Split::ALL.map(|split| dataset.splits.get(&split).map_or(0, |split| split.records));

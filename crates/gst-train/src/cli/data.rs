@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use gst_data::OpenParams;
 use gst_data::check::{self, CheckParams, CheckReport, Workers};
 use gst_data::suite::{self, SuiteParams};
-use gst_data::OpenParams;
 use gst_train::progress::Progress;
 
 use super::Shared;

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use burn::module::Module;
 use clap::Args;
 use gst_data::Split;
-use gst_train::evaluate::EvaluationSet;
 use gst_train::RunFolder;
+use gst_train::evaluate::EvaluationSet;
 
-use super::{Shared, settings};
 use super::train::table;
+use super::{Shared, settings};
 
 /// Score a trained model on a split of the data.
 ///

@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     eprintln!("opened {} datasets in {:.2?}", collection.datasets.len(), start.elapsed());
 
     let start = Instant::now();
-    let texts = training_texts(&collection, 4);
+    let texts = training_texts(&collection, 4)?;
     let tokenizer = Arc::new(TextTokenizer::train(texts.iter().map(String::as_str), 1024)?);
     eprintln!("trained a tokenizer of {} tokens in {:.2?}", tokenizer.vocab_size(), start.elapsed());
 
@@ -48,7 +48,7 @@ fn all(source: &Arc<ExampleSource>, workers: usize) -> impl Iterator<Item = Resu
     let jobs = collection.datasets.into_iter().enumerate().flat_map(|(number, dataset)| {
         Split::ALL
             .into_iter()
-            .flat_map(move |split| (0..dataset.records(split).len()).map(move |index| (split, number, index)).collect::<Vec<_>>())
+            .flat_map(move |split| (0..dataset.len(split)).map(move |index| (split, number, index)).collect::<Vec<_>>())
     });
     let source = Arc::clone(source);
     Prefetch::new(workers, 64, jobs, move |(split, dataset, index)| source.load(split, dataset, index))

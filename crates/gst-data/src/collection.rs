@@ -1,9 +1,7 @@
 //! A folder of datasets: `ROOT/NAME/{audio/, train.jsonl, test.jsonl}`.
 
 use std::{
-    collections::{BTreeMap, HashMap},
     fs,
-    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
@@ -11,10 +9,11 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::{
+    builder::DatasetBuilder,
+    dataset::{Dataset, LeftOut},
     error::DataError,
-    folder::Folder,
-    manifest::ManifestReader,
-    record::{Record, Split},
+    leave_out,
+    record::Split,
     split,
 };
 
@@ -30,11 +29,25 @@ pub struct OpenParams {
     pub validation_share: f64,
     /// At most this many training records a dataset, chosen by hash after the hold-out; `None` takes all.
     pub limit_per_dataset: Option<usize>,
+    /// Leave out the clips that `quarantine.jsonl` lists (where it is there), so that no run meets them.
+    pub quarantine: bool,
+    /// Leave out training and validation clips that sound like a test clip bit for bit, or that come from the recording of a test
+    /// clip of another dataset. Needs `verified.jsonl`, which [`check`](crate::check) writes.
+    pub exclude_overlap: bool,
+    /// The folder that holds `verified.jsonl` and `quarantine.jsonl`; `None`: the folder of the datasets itself.
+    pub checks: Option<PathBuf>,
 }
 
 impl Default for OpenParams {
     fn default() -> Self {
-        Self { only: None, validation_share: 0.1, limit_per_dataset: None }
+        Self {
+            only: None,
+            validation_share: 0.1,
+            limit_per_dataset: None,
+            quarantine: true,
+            exclude_overlap: false,
+            checks: None,
+        }
     }
 }
 
@@ -55,39 +68,6 @@ impl OpenParams {
     }
 }
 
-/// One AudioQA dataset with its three splits; every split keeps the order of its manifest.
-#[derive(Debug, Clone)]
-pub struct Dataset {
-    /// Folder name.
-    pub name: String,
-    /// The most frequent domain of its training records.
-    pub domain: String,
-    /// The dataset's folder.
-    pub root: PathBuf,
-    /// Records of `train.jsonl` to learn from.
-    pub train: Vec<Record>,
-    /// Records of `train.jsonl` whose clips are held out.
-    pub validation: Vec<Record>,
-    /// Records of `test.jsonl`.
-    pub test: Vec<Record>,
-}
-
-impl Dataset {
-    /// The records of a split.
-    pub fn records(&self, split: Split) -> &[Record] {
-        match split {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        }
-    }
-
-    /// Where a record's clip lies.
-    pub fn audio_path(&self, record: &Record) -> PathBuf {
-        self.root.join(&record.audio)
-    }
-}
-
 /// All datasets of a folder, sorted by name.
 #[derive(Debug, Clone)]
 pub struct Collection {
@@ -99,26 +79,49 @@ pub struct Collection {
 }
 
 impl Collection {
-    /// Opens every dataset below `root` and checks every record, audio paths included; no audio is decoded.
+    /// Opens every dataset below `root` and checks every record, audio paths included; no audio is decoded. The records stay on
+    /// disk. Clips in `quarantine.jsonl` are left out, see [`OpenParams`].
     ///
     /// # Errors
     /// The first problem found: see [`DataError`].
     pub fn open(root: &Path, params: &OpenParams) -> Result<Self, DataError> {
-        let (collection, problems) = read(root, params, false)?;
-        problems.into_iter().next().map_or(Ok(collection), Err)
+        let (datasets, problems) = read(root, params, false)?;
+        problems.into_iter().next().map_or_else(|| Self::new(root, datasets, params), Err)
     }
 
     /// As [`open`](Self::open), but bad records are set aside and every problem is returned
     /// (at most [`MAX_PROBLEMS`] a dataset). A dataset without a usable record is left out.
     ///
     /// # Errors
-    /// Only when there is nothing to survey: no folder, no dataset, or a parameter out of range.
+    /// Only when there is nothing to survey: no folder, no dataset, or a parameter out of range; and where a clip is left out, as
+    /// [`new`](Self::new).
     pub fn survey(root: &Path, params: &OpenParams) -> Result<(Self, Vec<DataError>), DataError> {
-        read(root, params, true)
+        let (datasets, problems) = read(root, params, true)?;
+        Ok((Self::new(root, datasets, params)?, problems))
     }
 
-    /// `sha256:…` over the names of the datasets, the bytes of their manifests, and the names and sizes of their audio files.
-    /// It is of what lies on disk: hold-out and limit do not change it.
+    /// Puts datasets side by side, sorted by name, and leaves out what `params` say. `root` is where the files of a check are
+    /// looked for.
+    ///
+    /// # Errors
+    /// When a file of a check cannot be read, nothing is left of a split, or a parameter is out of range.
+    pub fn new(root: &Path, mut datasets: Vec<Dataset>, params: &OpenParams) -> Result<Self, DataError> {
+        params.check()?;
+        datasets.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut hasher = Sha256::new();
+        datasets.iter().for_each(|dataset| hasher.update(dataset.digest.as_bytes()));
+        leave_out::apply(&mut datasets, params.checks.as_deref().unwrap_or(root), params, &mut hasher)?;
+        datasets.par_iter_mut().try_for_each(|dataset| {
+            let limit = params.limit_per_dataset.unwrap_or(usize::MAX);
+            split::limit(&dataset.name, &dataset.rows, &mut dataset.splits[Split::Train as usize], limit)?;
+            dataset.settle();
+            Ok(())
+        })?;
+        Ok(Self { root: root.into(), datasets, fingerprint: crate::hash::finish(hasher) })
+    }
+
+    /// `sha256:…` over the names of the datasets, the bytes of their manifests, the names and sizes of their audio files, and the
+    /// clips that are left out, if any. It is of what there is to learn from: hold-out and limit do not change it.
     pub fn fingerprint(&self) -> String {
         self.fingerprint.clone()
     }
@@ -127,22 +130,22 @@ impl Collection {
     pub fn position(&self, name: &str) -> Option<usize> {
         self.datasets.iter().position(|dataset| dataset.name == name)
     }
+
+    /// What lies on disk and is not used, over all datasets.
+    pub fn left_out(&self) -> LeftOut {
+        let mut sum = LeftOut::default();
+        self.datasets.iter().for_each(|dataset| sum.add(dataset.left_out));
+        sum
+    }
 }
 
-fn read(root: &Path, params: &OpenParams, keep_going: bool) -> Result<(Collection, Vec<DataError>), DataError> {
+fn read(root: &Path, params: &OpenParams, keep_going: bool) -> Result<(Vec<Dataset>, Vec<DataError>), DataError> {
     params.check()?;
     let names = names(root, params.only.as_deref())?;
-    let parts: Vec<Part> = names.par_iter().map(|name| read_dataset(root, name, params, keep_going)).collect();
-    let mut hasher = Sha256::new();
-    let mut collection = Collection { root: root.into(), datasets: Vec::new(), fingerprint: String::new() };
-    let mut problems = Vec::new();
-    for part in parts {
-        hasher.update(part.digest.as_bytes());
-        collection.datasets.extend(part.dataset);
-        problems.extend(part.problems);
-    }
-    collection.fingerprint = crate::hash::finish(hasher);
-    Ok((collection, problems))
+    let open = |name: &String| DatasetBuilder::jsonl(name, &root.join(name), keep_going).finish(params);
+    let parts: Vec<_> = names.par_iter().map(open).collect();
+    let (datasets, problems): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    Ok((datasets.into_iter().flatten().collect(), problems.into_iter().flatten().collect()))
 }
 
 /// Names of the folders below `root` that hold a manifest, sorted, or `only`.
@@ -180,134 +183,4 @@ fn names(root: &Path, only: Option<&[String]>) -> Result<Vec<String>, DataError>
     }
     names.retain(|name| only.contains(name));
     Ok(names)
-}
-
-struct Part {
-    dataset: Option<Dataset>,
-    digest: String,
-    problems: Vec<DataError>,
-}
-
-/// Collects problems; breaks at the first, or at [`MAX_PROBLEMS`] when surveying.
-struct Problems {
-    found: Vec<DataError>,
-    keep_going: bool,
-}
-
-impl Problems {
-    fn add(&mut self, problem: DataError) -> ControlFlow<()> {
-        self.found.push(problem);
-        if self.keep_going && self.found.len() < MAX_PROBLEMS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    }
-}
-
-fn read_dataset(root: &Path, name: &str, params: &OpenParams, keep_going: bool) -> Part {
-    let mut problems = Problems { found: Vec::new(), keep_going };
-    let mut state = Reading { root: root.join(name), name, seen: HashMap::new(), sizes: BTreeMap::new(), hasher: Sha256::new() };
-    state.hasher.update(name.as_bytes());
-    let manifests = (state.read("train.jsonl", &mut problems), state.read("test.jsonl", &mut problems));
-    let mut dataset = None;
-    if let (Some(train), Some(test)) = manifests {
-        match split::hold_out(name, train, params.validation_share) {
-            Ok((train, validation)) => {
-                let train = split::limit(name, train, params.limit_per_dataset);
-                let domain = most_frequent(train.iter().map(|record| record.domain.as_str())).unwrap_or_default().to_owned();
-                dataset = Some(Dataset { name: name.into(), domain, root: state.root.clone(), train, validation, test });
-            }
-            Err(problem) => {
-                let _ = problems.add(problem);
-            }
-        }
-    }
-    Part { dataset, digest: state.digest(), problems: problems.found }
-}
-
-struct Reading<'a> {
-    root: PathBuf,
-    name: &'a str,
-    /// id → (manifest, line) of its first use.
-    seen: HashMap<String, (&'static str, usize)>,
-    /// audio path → (size in bytes, first training line).
-    sizes: BTreeMap<String, (u64, Option<usize>)>,
-    hasher: Sha256,
-}
-
-impl Reading<'_> {
-    /// The good records of a manifest; `None` when there are none or reading was broken off.
-    fn read(&mut self, file: &'static str, problems: &mut Problems) -> Option<Vec<Record>> {
-        let path = self.root.join(file);
-        let before = problems.found.len();
-        let opened = Folder::new(&self.root).and_then(|folder| Ok((folder, ManifestReader::open(self.name, &path)?)));
-        let (mut folder, mut lines) = match opened {
-            Ok(opened) => opened,
-            Err(problem) => {
-                let _ = problems.add(problem);
-                return None;
-            }
-        };
-        let mut records = Vec::new();
-        while let Some(line) = lines.next() {
-            match line.and_then(|record| self.admit(record, file, &mut folder, &lines)) {
-                Ok(record) => records.push(record),
-                Err(problem) => {
-                    if problems.add(problem).is_break() {
-                        return None;
-                    }
-                }
-            }
-        }
-        self.hasher.update(lines.digest().as_bytes());
-        if records.is_empty() {
-            if problems.found.len() == before {
-                let _ = problems.add(DataError::EmptyManifest { dataset: self.name.into(), path });
-            }
-            return None;
-        }
-        Some(records)
-    }
-
-    /// Checks what concerns more than the line itself: the id, the clip's file, the other split.
-    fn admit(
-        &mut self,
-        record: Record,
-        file: &'static str,
-        folder: &mut Folder,
-        lines: &ManifestReader,
-    ) -> Result<Record, DataError> {
-        if let Some(&(first_file, first_line)) = self.seen.get(&record.id) {
-            return Err(DataError::DuplicateId { place: lines.place(), id: record.id, first_file, first_line });
-        }
-        let training = file == "train.jsonl";
-        match self.sizes.get(&record.audio) {
-            Some(&(_, Some(train_line))) if !training => {
-                return Err(DataError::ClipInBothSplits { place: lines.place(), audio: record.audio, train_line });
-            }
-            Some(_) => {}
-            None => {
-                let size = folder.size(&record.audio, || lines.place())?;
-                self.sizes.insert(record.audio.clone(), (size, training.then_some(record.line)));
-            }
-        }
-        self.seen.insert(record.id.clone(), (file, record.line));
-        Ok(record)
-    }
-
-    fn digest(mut self) -> String {
-        for (audio, (size, _)) in &self.sizes {
-            self.hasher.update((audio.len() as u64).to_le_bytes());
-            self.hasher.update(audio.as_bytes());
-            self.hasher.update(size.to_le_bytes());
-        }
-        crate::hash::finish(self.hasher)
-    }
-}
-
-/// The text seen most often, the first in alphabetical order among equals.
-pub(crate) fn most_frequent<'a>(texts: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for text in texts {
-        *counts.entry(text).or_default() += 1;
-    }
-    let most = counts.values().copied().max()?;
-    counts.into_iter().find(|&(_, count)| count == most).map(|(text, _)| text)
 }

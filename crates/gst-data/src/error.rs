@@ -171,7 +171,7 @@ pub enum DataError {
         /// The id.
         id: String,
         /// Manifest of the first.
-        first_file: &'static str,
+        first_file: String,
         /// Line of the first.
         first_line: usize,
     },
@@ -202,14 +202,80 @@ pub enum DataError {
         audio: String,
     },
     /// One clip in both `train.jsonl` and `test.jsonl`.
-    #[error("{place}: audio `{audio}` is a training clip too (train.jsonl:{train_line}); a clip belongs to one split")]
+    #[error("{place}: audio `{audio}` is a training clip too ({train_file}:{train_line}); a clip belongs to one split")]
     ClipInBothSplits {
         /// Where in `test.jsonl`.
         place: Place,
         /// The path as written.
         audio: String,
-        /// Line in `train.jsonl`.
+        /// Manifest of the training record.
+        train_file: String,
+        /// Line of the training record.
         train_line: usize,
+    },
+    /// A row that was checked is not there any more.
+    #[error("{place}: the line has changed since the data was opened; start again, and leave the file alone meanwhile")]
+    ChangedRow {
+        /// Where.
+        place: Place,
+    },
+    /// More records than can be numbered.
+    #[error("dataset {dataset}: more than {limit} records; split it into several datasets")]
+    TooManyRecords {
+        /// Name of the dataset.
+        dataset: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// The temporary file that holds the rows of a reader failed.
+    #[error("dataset {dataset}: cannot keep its rows in a temporary file (in the folder that TMPDIR names): {source}")]
+    Temporary {
+        /// Name of the dataset.
+        dataset: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Every record of a split was left out.
+    #[error(
+        "dataset {dataset}: no {split} record is left once quarantined and overlapping clips are left out; leave the dataset out"
+    )]
+    NothingLeft {
+        /// Name of the dataset.
+        dataset: String,
+        /// The split.
+        split: crate::Split,
+    },
+    /// A file of `gst data check` is needed and not there.
+    #[error("{}: not there; leaving overlap out needs the check's audio hashes: run `gst data check` on this data first", path.display())]
+    NotChecked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of `gst data check` is damaged.
+    #[error("{}:{line}: {reason}; delete the file and run `gst data check` again", path.display())]
+    BadCheckFile {
+        /// The file.
+        path: PathBuf,
+        /// 1-based line.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A process that decodes cannot be started.
+    #[error("`{command}`, which decodes for the check, {reason}")]
+    Worker {
+        /// The program.
+        command: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A file of `gst data check` cannot be written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
     },
     /// Too few clips to hold one out.
     #[error(
@@ -271,10 +337,14 @@ impl DataError {
             | Self::AudioOutside { place, .. }
             | Self::AudioMissing { place, .. }
             | Self::AudioNotAFile { place, .. }
-            | Self::ClipInBothSplits { place, .. } => Some(&place.dataset),
+            | Self::ClipInBothSplits { place, .. }
+            | Self::ChangedRow { place } => Some(&place.dataset),
             Self::MissingManifest { dataset, .. }
             | Self::EmptyManifest { dataset, .. }
             | Self::TooFewClips { dataset, .. }
+            | Self::TooManyRecords { dataset, .. }
+            | Self::Temporary { dataset, .. }
+            | Self::NothingLeft { dataset, .. }
             | Self::NoSuchRecord { dataset, .. }
             | Self::Audio { dataset, .. }
             | Self::Text { dataset, .. } => Some(dataset),
@@ -283,6 +353,10 @@ impl DataError {
             | Self::IsADataset { .. }
             | Self::UnknownDataset { .. }
             | Self::BadParameter { .. }
+            | Self::NotChecked { .. }
+            | Self::BadCheckFile { .. }
+            | Self::Worker { .. }
+            | Self::Write { .. }
             | Self::Read { .. } => None,
         }
     }

@@ -7,7 +7,8 @@ use rayon::prelude::*;
 use crate::{
     audio::{self, SAMPLE_RATE},
     cache::{CachedClip, DEFAULT_CACHE_BYTES, FeatureCache},
-    collection::{Collection, Dataset},
+    collection::Collection,
+    dataset::Dataset,
     error::DataError,
     mel::{Features, LogMel},
     record::{Record, Split},
@@ -99,16 +100,11 @@ impl ExampleSource {
     /// The record behind an example.
     ///
     /// # Errors
-    /// When there is none at that position.
-    pub fn record(&self, split: Split, dataset: usize, index: usize) -> Result<(&Dataset, &Record), DataError> {
-        let found = self.collection.datasets.get(dataset);
-        let record = found.and_then(|found| Some((found, found.records(split).get(index)?)));
-        record.ok_or_else(|| DataError::NoSuchRecord {
-            dataset: found.map_or_else(|| dataset.to_string(), |found| found.name.clone()),
-            split,
-            index,
-            records: found.map_or(0, |found| found.records(split).len()),
-        })
+    /// When there is none at that position, or it cannot be read any more.
+    pub fn record(&self, split: Split, dataset: usize, index: usize) -> Result<(&Dataset, Record), DataError> {
+        let none = || DataError::NoSuchRecord { dataset: dataset.to_string(), split, index, records: 0 };
+        let found = self.collection.datasets.get(dataset).ok_or_else(none)?;
+        Ok((found, found.record(split, index)?))
     }
 
     /// Loads one example.
@@ -118,7 +114,7 @@ impl ExampleSource {
     pub fn load(&self, split: Split, dataset: usize, index: usize) -> Result<Example, DataError> {
         let (owner, record) = self.record(split, dataset, index)?;
         let text = |source: TextError| DataError::Text { dataset: owner.name.clone(), id: record.id.clone(), source };
-        let clip = self.clip(owner, record)?;
+        let clip = self.clip(owner, &record)?;
         let prompt = self.encode_question(&record.question).map_err(text)?;
         let answer = self.encode_answer(&record.answer).map_err(text)?;
         Ok(Example { dataset, record: index, features: clip.features, prompt, answer, audio_seconds: clip.seconds })
@@ -156,14 +152,14 @@ impl ExampleSource {
     /// When there is no such dataset, a header cannot be read, or a text cannot be encoded.
     pub fn means(&self, dataset: usize) -> Result<Means, DataError> {
         let (owner, _) = self.record(Split::Train, dataset, 0)?;
-        let sums: Result<Vec<(usize, f64)>, DataError> = owner
-            .train
-            .par_iter()
-            .map(|record| {
+        let sums: Result<Vec<(usize, f64)>, DataError> = (0..owner.len(Split::Train))
+            .into_par_iter()
+            .map(|index| {
+                let record = owner.record(Split::Train, index)?;
                 let text = |source: TextError| DataError::Text { dataset: owner.name.clone(), id: record.id.clone(), source };
                 let tokens = self.encode_question(&record.question).map_err(text)?.len()
                     + self.encode_answer(&record.answer).map_err(text)?.len();
-                let seconds = audio::duration(&owner.audio_path(record)).map_err(|source| DataError::Audio {
+                let seconds = audio::duration(&owner.audio_path(&record)).map_err(|source| DataError::Audio {
                     dataset: owner.name.clone(),
                     id: record.id.clone(),
                     source,
@@ -198,12 +194,16 @@ impl ExampleSource {
 
 /// The texts of the training records as examples spell them, for [`TextTokenizer::train`]: every question once, and every
 /// answer `weight` times with its leading space, so that answers become single tokens first.
-pub fn training_texts(collection: &Collection, weight: usize) -> Vec<String> {
+///
+/// # Errors
+/// When a record cannot be read.
+pub fn training_texts(collection: &Collection, weight: usize) -> Result<Vec<String>, DataError> {
     let mut texts = Vec::new();
-    for record in collection.datasets.iter().flat_map(|dataset| &dataset.train) {
+    for record in collection.datasets.iter().flat_map(|dataset| dataset.records(Split::Train)) {
+        let record = record?;
         texts.push(record.question.trim().to_owned());
         let answer = format!(" {}", record.answer.trim());
         texts.extend(std::iter::repeat_n(answer, weight));
     }
-    texts
+    Ok(texts)
 }

@@ -4,62 +4,100 @@ use std::{
     collections::HashMap,
     fs,
     path::{Component, Path, PathBuf},
+    time::SystemTime,
 };
 
-use crate::error::{DataError, Place};
+use rayon::prelude::*;
 
-/// Resolves audio paths below one folder. Parent folders are resolved once each, so a record costs one `lstat`.
-pub(crate) struct Folder {
-    root: PathBuf,
-    real: PathBuf,
-    parents: HashMap<PathBuf, Option<PathBuf>>,
+use crate::{
+    error::{DataError, Place},
+    names::Names,
+};
+
+/// The file that an audio path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClipFile {
+    /// In bytes.
+    pub(crate) size: u64,
+    /// Nanoseconds since 1970 at the last change; 0 where the system does not say.
+    pub(crate) modified: u64,
 }
 
-impl Folder {
-    pub(crate) fn new(root: &Path) -> Result<Self, DataError> {
-        let real = root.canonicalize().map_err(|source| DataError::Read { path: root.into(), source })?;
-        Ok(Self { root: root.into(), real, parents: HashMap::new() })
-    }
+/// Why an audio path cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClipFault {
+    Outside(&'static str),
+    Missing,
+    NotAFile,
+}
 
-    /// Size in bytes of the file that `audio` names.
-    ///
-    /// # Errors
-    /// When the path is absolute, climbs with `..`, leaves the folder through a link, is missing or no regular file.
-    pub(crate) fn size(&mut self, audio: &str, place: impl Fn() -> Place) -> Result<u64, DataError> {
-        let outside = |reason| DataError::AudioOutside { place: place(), audio: audio.into(), reason };
-        let missing = || DataError::AudioMissing { place: place(), audio: audio.into() };
-        let relative = Path::new(audio);
-        for component in relative.components() {
-            match component {
-                Component::Normal(_) | Component::CurDir => {}
-                Component::ParentDir => return Err(outside("`..` in the path")),
-                Component::RootDir | Component::Prefix(_) => return Err(outside("an absolute path")),
-            }
-        }
-        if audio.contains('\0') {
-            return Err(missing());
-        }
-        let parent = relative.parent().unwrap_or(Path::new(""));
-        if !self.parents.contains_key(parent) {
-            self.parents.insert(parent.into(), self.root.join(parent).canonicalize().ok());
-        }
-        let Some(Some(folder)) = self.parents.get(parent) else { return Err(missing()) };
-        if !folder.starts_with(&self.real) {
-            return Err(outside("a link to another folder"));
-        }
-        let path = self.root.join(relative);
-        let mut metadata = fs::symlink_metadata(&path).map_err(|_| missing())?;
-        if metadata.is_symlink() {
-            let target = path.canonicalize().map_err(|_| missing())?;
-            if !target.starts_with(&self.real) {
-                return Err(outside("a link to a file elsewhere"));
-            }
-            metadata = fs::metadata(&target).map_err(|_| missing())?;
-        }
-        if metadata.is_file() {
-            Ok(metadata.len())
-        } else {
-            Err(DataError::AudioNotAFile { place: place(), audio: audio.into() })
+impl ClipFault {
+    pub(crate) fn at(self, place: Place, audio: &str) -> DataError {
+        let audio = audio.into();
+        match self {
+            Self::Outside(reason) => DataError::AudioOutside { place, audio, reason },
+            Self::Missing => DataError::AudioMissing { place, audio },
+            Self::NotAFile => DataError::AudioNotAFile { place, audio },
         }
     }
+}
+
+/// Looks at the files of `clips`, which are relative to `root`, in parallel. Parent folders are resolved once each, so a clip
+/// costs one `lstat`.
+///
+/// # Errors
+/// When `root` itself cannot be resolved.
+pub(crate) fn examine(root: &Path, clips: &Names) -> Result<Vec<Result<ClipFile, ClipFault>>, DataError> {
+    let real = root.canonicalize().map_err(|source| DataError::Read { path: root.into(), source })?;
+    let mut folders: HashMap<&Path, Option<PathBuf>> = HashMap::new();
+    for clip in clips.iter() {
+        folders.entry(parent(clip)).or_default();
+    }
+    folders.par_iter_mut().filter(|(folder, _)| climbs(folder).is_none()).for_each(|(folder, resolved)| {
+        *resolved = root.join(folder).canonicalize().ok();
+    });
+    let look = |number| {
+        let clip = clips.get(number);
+        file(root, &real, folders.get(parent(clip)).and_then(Option::as_deref), clip)
+    };
+    Ok((0..clips.count()).into_par_iter().map(look).collect())
+}
+
+fn file(root: &Path, real: &Path, folder: Option<&Path>, audio: &str) -> Result<ClipFile, ClipFault> {
+    let relative = Path::new(audio);
+    if let Some(reason) = climbs(relative) {
+        return Err(ClipFault::Outside(reason));
+    }
+    let folder = folder.filter(|_| !audio.contains('\0')).ok_or(ClipFault::Missing)?;
+    if !folder.starts_with(real) {
+        return Err(ClipFault::Outside("a link to another folder"));
+    }
+    let path = root.join(relative);
+    let mut metadata = fs::symlink_metadata(&path).map_err(|_| ClipFault::Missing)?;
+    if metadata.is_symlink() {
+        let target = path.canonicalize().map_err(|_| ClipFault::Missing)?;
+        if !target.starts_with(real) {
+            return Err(ClipFault::Outside("a link to a file elsewhere"));
+        }
+        metadata = fs::metadata(&target).map_err(|_| ClipFault::Missing)?;
+    }
+    if !metadata.is_file() {
+        return Err(ClipFault::NotAFile);
+    }
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let modified = modified.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+    Ok(ClipFile { size: metadata.len(), modified })
+}
+
+fn parent(audio: &str) -> &Path {
+    Path::new(audio).parent().unwrap_or(Path::new(""))
+}
+
+/// Why a path leads out of the folder by its spelling.
+fn climbs(path: &Path) -> Option<&'static str> {
+    path.components().find_map(|component| match component {
+        Component::Normal(_) | Component::CurDir => None,
+        Component::ParentDir => Some("`..` in the path"),
+        Component::RootDir | Component::Prefix(_) => Some("an absolute path"),
+    })
 }

@@ -10,7 +10,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let collection = Arc::new(Collection::open(Path::new("data"), &OpenParams::default())?);
-//! let texts = training_texts(&collection, 4);
+//! let texts = training_texts(&collection, 4)?;
 //! let tokenizer = Arc::new(TextTokenizer::train(texts.iter().map(String::as_str), 1024)?);
 //! let source = ExampleSource::new(collection, tokenizer, LogMel::new(80)?);
 //! let example = source.load(Split::Train, 0, 0)?;
@@ -21,23 +21,32 @@
 //!
 //! | module or type | holds |
 //! |---|---|
-//! | [`Collection`], [`Dataset`], [`Record`] | what lies on disk, checked; hold-out, limit, fingerprint, majority baseline |
+//! | [`Collection`], [`Dataset`], [`Record`] | what lies on disk, checked; read when asked for; hold-out, limit, fingerprint, majority baseline |
+//! | [`DatasetBuilder`] | rows of any reader, checked and kept on disk |
 //! | [`audio`] | WAV, FLAC, OGG/Vorbis, MP3 to 16 kHz mono |
 //! | [`mel`] | log-mel features as Whisper's front end defines them |
 //! | [`text`] | byte-level BPE, or any `tokenizer.json` |
 //! | [`ExampleSource`], [`FeatureCache`] | samples ready for a batch, from any thread |
 //! | [`loader`] | work ahead in threads, handed over in order |
-//! | [`check`] | what is in a folder and what is wrong with it |
+//! | [`check`] | what is in a folder, what is wrong with it, and what is set aside; child processes that decode |
 //! | [`suite`] | fourteen generated datasets |
 
+mod admission;
 mod baseline;
+mod builder;
 mod cache;
 mod collection;
+mod dataset;
 mod error;
 mod example;
 mod folder;
 mod hash;
+mod leave_out;
+mod names;
+mod overlap;
 mod record;
+mod rows;
+mod scan;
 mod split;
 
 pub mod audio;
@@ -48,11 +57,15 @@ pub mod mel;
 pub mod suite;
 pub mod text;
 
+pub use builder::DatasetBuilder;
 pub use cache::{CacheCounts, CachedClip, DEFAULT_CACHE_BYTES, FeatureCache};
-pub use collection::{Collection, Dataset, MAX_PROBLEMS, OpenParams};
+pub use collection::{Collection, MAX_PROBLEMS, OpenParams};
+pub use dataset::{Dataset, LeftOut};
 pub use error::{DataError, Place};
 pub use example::{DEFAULT_MAX_SECONDS, Example, ExampleSource, Means, training_texts};
+pub use hash::ContentHash;
 pub use record::{Record, Split};
+pub use rows::MAX_RECORDS;
 
 /// The README's example, compiled with the doc tests.
 #[cfg(doctest)]

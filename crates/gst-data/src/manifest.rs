@@ -1,13 +1,11 @@
-//! Reading `train.jsonl` and `test.jsonl`: one record a line, streamed, every complaint with file and line.
+//! What one line of a manifest has to hold, every complaint with file and line.
 
-use std::{
-    fs::File,
-    io::{BufRead, BufReader, Read},
-    path::{Path, PathBuf},
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor},
 };
-
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use crate::{
     error::{DataError, Place},
@@ -20,127 +18,111 @@ pub const MAX_MANIFEST_LINE: usize = 1 << 20;
 /// Longest text taken in one field, in characters: a question or answer is a sentence, not a book.
 pub const MAX_FIELD_CHARS: usize = 16_384;
 
-/// The records of one manifest, in file order; a bad line is an error and reading goes on with the next one.
-pub(crate) struct ManifestReader {
-    dataset: String,
-    path: PathBuf,
-    lines: BufReader<File>,
-    line: usize,
-    buffer: Vec<u8>,
-    hasher: Sha256,
-    stopped: bool,
+/// Longest source id taken, in bytes.
+pub const MAX_SOURCE_BYTES: usize = 256;
+
+/// A checked line; its texts lie in the line where JSON needed no unescaping.
+pub(crate) struct Row<'a> {
+    pub(crate) id: Cow<'a, str>,
+    pub(crate) audio: Cow<'a, str>,
+    pub(crate) question: Cow<'a, str>,
+    pub(crate) answer: Cow<'a, str>,
+    pub(crate) choices: Vec<Text<'a>>,
+    pub(crate) label: Option<Cow<'a, str>>,
+    pub(crate) domain: Cow<'a, str>,
+    pub(crate) source: Vec<Text<'a>>,
 }
 
-impl ManifestReader {
-    pub(crate) fn open(dataset: &str, path: &Path) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => DataError::MissingManifest { dataset: dataset.into(), path: path.into() },
-            _ => DataError::Read { path: path.into(), source },
-        })?;
-        let lines = BufReader::with_capacity(1 << 16, file);
-        Ok(Self {
-            dataset: dataset.into(),
-            path: path.into(),
-            lines,
-            line: 0,
-            buffer: Vec::new(),
-            hasher: Sha256::new(),
-            stopped: false,
-        })
+impl<'a> Row<'a> {
+    /// Reads a line.
+    pub(crate) fn parse(bytes: &'a [u8], place: impl Fn() -> Place) -> Result<Self, DataError> {
+        let text =
+            std::str::from_utf8(bytes).map_err(|error| DataError::NotUtf8 { place: place(), byte: error.valid_up_to() })?;
+        let line: Line<'a> = serde_json::from_str(text).map_err(|error| wrong_type(text, &error, &place))?;
+        line.check(place)
     }
 
-    /// The place of the line read last.
-    pub(crate) fn place(&self) -> Place {
-        Place { dataset: self.dataset.clone(), file: self.path.clone(), line: self.line }
+    /// Checks a record that a reader made.
+    pub(crate) fn of(record: &'a Record, place: impl Fn() -> Place) -> Result<Self, DataError> {
+        let text = |text: &'a str| Text(Cow::Borrowed(text));
+        let texts = |texts: &'a [String]| texts.iter().map(|item| text(item)).collect();
+        let line = Line {
+            id: Some(text(&record.id)),
+            audio: Some(text(&record.audio)),
+            question: Some(text(&record.question)),
+            answer: Some(text(&record.answer)),
+            choices: Some(texts(&record.choices)),
+            label: record.label.as_deref().map(text),
+            domain: Some(text(&record.domain)),
+            source: Some(Source(texts(&record.source))),
+        };
+        line.check(place)
     }
 
-    /// Hash of all bytes read.
-    pub(crate) fn digest(self) -> String {
-        crate::hash::finish(self.hasher)
-    }
-
-    /// Fills the buffer with the next line; false at the end of the file.
-    fn read_line(&mut self) -> Result<bool, DataError> {
-        self.buffer.clear();
-        let limit = MAX_MANIFEST_LINE as u64 + 1;
-        let read = (&mut self.lines)
-            .take(limit)
-            .read_until(b'\n', &mut self.buffer)
-            .map_err(|source| DataError::Read { path: self.path.clone(), source })?;
-        self.line += 1;
-        self.hasher.update(&self.buffer);
-        if read as u64 == limit && !self.buffer.ends_with(b"\n") {
-            self.stopped = true;
-            return Err(DataError::LineTooLong { place: self.place(), limit: MAX_MANIFEST_LINE });
+    pub(crate) fn into_record(self, line: usize) -> Record {
+        let texts = |texts: Vec<Text<'a>>| texts.into_iter().map(|text| text.0.into_owned()).collect();
+        Record {
+            id: self.id.into_owned(),
+            audio: self.audio.into_owned(),
+            question: self.question.into_owned(),
+            answer: self.answer.into_owned(),
+            choices: texts(self.choices),
+            label: self.label.map(Cow::into_owned),
+            domain: self.domain.into_owned(),
+            source: texts(self.source),
+            line,
         }
-        Ok(read > 0)
-    }
-}
-
-impl Iterator for ManifestReader {
-    type Item = Result<Record, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.stopped {
-            match self.read_line() {
-                Ok(true) => {}
-                Ok(false) => self.stopped = true,
-                Err(error) => {
-                    self.stopped = true;
-                    return Some(Err(error));
-                }
-            }
-            let bytes =
-                if self.line == 1 { self.buffer.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.buffer) } else { &self.buffer };
-            if !bytes.trim_ascii().is_empty() {
-                return Some(parse(bytes, || self.place()).map(|record| Record { line: self.line, ..record }));
-            }
-        }
-        None
     }
 }
 
 /// The fields we read, each optional so that a missing one can be named.
 #[derive(Deserialize)]
-struct Line {
-    id: Option<String>,
-    audio: Option<String>,
-    question: Option<String>,
-    answer: Option<String>,
-    choices: Option<Vec<String>>,
-    label: Option<String>,
-    domain: Option<String>,
+struct Line<'a> {
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    audio: Option<Text<'a>>,
+    question: Option<Text<'a>>,
+    answer: Option<Text<'a>>,
+    choices: Option<Vec<Text<'a>>>,
+    label: Option<Text<'a>>,
+    domain: Option<Text<'a>>,
+    source: Option<Source<'a>>,
 }
 
-fn parse(bytes: &[u8], place: impl Fn() -> Place) -> Result<Record, DataError> {
-    let text = std::str::from_utf8(bytes).map_err(|error| DataError::NotUtf8 { place: place(), byte: error.valid_up_to() })?;
-    let line: Line = serde_json::from_str(text).map_err(|error| wrong_type(text, &error, &place))?;
-    let required = |field: &'static str, value: Option<String>| match value {
-        None => Err(DataError::MissingField { place: place(), field }),
-        Some(value) if value.trim().is_empty() => Err(DataError::EmptyField { place: place(), field }),
-        Some(value) => bounded(field, value, &place),
-    };
-    let record = Record {
-        id: required("id", line.id)?,
-        audio: required("audio", line.audio)?,
-        question: required("question", line.question)?,
-        answer: required("answer", line.answer)?,
-        choices: line.choices.unwrap_or_default(),
-        label: line.label.map(|label| bounded("label", label, &place)).transpose()?,
-        domain: required("domain", line.domain)?,
-        line: 0,
-    };
-    if !record.choices.is_empty() && !record.choices.contains(&record.answer) {
-        return Err(DataError::AnswerNotAmongChoices {
-            place: place(),
-            answer: record.answer,
-            choices: record.choices.join(", "),
-        });
+impl<'a> Line<'a> {
+    fn check(self, place: impl Fn() -> Place) -> Result<Row<'a>, DataError> {
+        let required = |field: &'static str, value: Option<Text<'a>>| match value {
+            None => Err(DataError::MissingField { place: place(), field }),
+            Some(value) if value.0.trim().is_empty() => Err(DataError::EmptyField { place: place(), field }),
+            Some(value) => bounded(field, value.0, &place),
+        };
+        let row = Row {
+            id: required("id", self.id)?,
+            audio: required("audio", self.audio)?,
+            question: required("question", self.question)?,
+            answer: required("answer", self.answer)?,
+            choices: self.choices.unwrap_or_default(),
+            label: self.label.map(|label| bounded("label", label.0, &place)).transpose()?,
+            domain: required("domain", self.domain)?,
+            source: self.source.map(|source| source.0).unwrap_or_default(),
+        };
+        if !row.choices.is_empty() && !row.choices.iter().any(|choice| choice.0 == row.answer) {
+            let choices = row.choices.iter().map(|choice| &*choice.0).collect::<Vec<_>>().join(", ");
+            return Err(DataError::AnswerNotAmongChoices { place: place(), answer: row.answer.into_owned(), choices });
+        }
+        match row.source.iter().find(|id| !is_source(&id.0)) {
+            Some(id) => Err(DataError::WrongField {
+                place: place(),
+                field: "source",
+                found: format!("`{}`", id.0.chars().take(80).collect::<String>()),
+                expected: "HOST:ID, such as youtube:0aB1cD2eF3g or freesound:12345",
+            }),
+            None => Ok(row),
+        }
     }
-    Ok(record)
 }
 
-fn bounded(field: &'static str, value: String, place: &impl Fn() -> Place) -> Result<String, DataError> {
+fn bounded<'a>(field: &'static str, value: Cow<'a, str>, place: &impl Fn() -> Place) -> Result<Cow<'a, str>, DataError> {
     // Bytes bound characters, so only a long text is counted.
     if value.len() > MAX_FIELD_CHARS {
         let found = value.chars().count();
@@ -149,6 +131,95 @@ fn bounded(field: &'static str, value: String, place: &impl Fn() -> Place) -> Re
         }
     }
     Ok(value)
+}
+
+/// `HOST:ID`, the host in lower-case letters, digits and `-`, the id without white space at its ends.
+fn is_source(text: &str) -> bool {
+    text.len() <= MAX_SOURCE_BYTES
+        && text.split_once(':').is_some_and(|(host, id)| {
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            !host.is_empty() && host.bytes().all(plain) && !id.is_empty() && id.trim() == id
+        })
+}
+
+/// A JSON string, borrowed where it has no escapes.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_str(TextVisitor).map(|texts| Text(texts))
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// A text or a list of texts.
+struct Source<'a>(Vec<Text<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Source<'a> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_any(SourceVisitor).map(Source)
+    }
+}
+
+struct SourceVisitor;
+
+impl<'de> Visitor<'de> for SourceVisitor {
+    type Value = Vec<Text<'de>>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a text or a list of texts")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(vec![Text(Cow::Borrowed(text))])
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(vec![Text(Cow::Owned(text.to_owned()))])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = items.next_element()? {
+            texts.push(text);
+        }
+        Ok(texts)
+    }
+}
+
+/// The ids of [`Record::source`] as a text or a list of texts.
+pub(crate) mod source {
+    use serde::{Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(ids: &[String], output: S) -> Result<S::Ok, S::Error> {
+        match ids {
+            [id] => output.serialize_str(id),
+            ids => ids.serialize(output),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
+        let texts = input.deserialize_any(super::SourceVisitor)?;
+        Ok(texts.into_iter().map(|text| text.0.into_owned()).collect())
+    }
 }
 
 /// Finds the field that made `error`, on the slow path only.
@@ -165,12 +236,18 @@ fn wrong_type(text: &str, error: &serde_json::Error, place: &impl Fn() -> Place)
             return DataError::WrongField { place: place(), field, found: kind(value), expected: "a text in quotes" };
         }
     }
-    if let Some(value) = object.get("choices") {
-        let found = match value.as_array().and_then(|items| items.iter().find(|item| !item.is_string())) {
-            Some(item) => format!("a list with {}", kind(item)),
+    let lists = [("choices", "a list of texts"), ("source", "HOST:ID or a list of them")];
+    for (field, expected) in lists {
+        let Some(value) = object.get(field).filter(|value| !value.is_null()) else { continue };
+        if field == "source" && value.is_string() {
+            continue;
+        }
+        let found = match value.as_array().map(|items| items.iter().find(|item| !item.is_string())) {
+            Some(Some(item)) => format!("a list with {}", kind(item)),
+            Some(None) => continue,
             None => kind(value),
         };
-        return DataError::WrongField { place: place(), field: "choices", found, expected: "a list of texts" };
+        return DataError::WrongField { place: place(), field, found, expected };
     }
     broken(error.to_string())
 }

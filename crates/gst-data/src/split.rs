@@ -1,36 +1,54 @@
 //! Which training clips are held out, and which records a limit keeps: by hash, so independent of the order of the files.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
-use crate::{error::DataError, hash::rank, record::Record};
+use rayon::prelude::*;
 
-/// Splits `records` into training and validation: whole clips, `share` of them (at least one, and one is left to train on).
-pub(crate) fn hold_out(dataset: &str, records: Vec<Record>, share: f64) -> Result<(Vec<Record>, Vec<Record>), DataError> {
+use crate::{error::DataError, hash::rank, rows::Rows};
+
+/// Splits training `rows` into training and validation: whole clips, `share` of them (at least one, and one is left to train on).
+pub(crate) fn hold_out(dataset: &str, rows: &Rows, train: Vec<u32>, share: f64) -> Result<(Vec<u32>, Vec<u32>), DataError> {
     if share <= 0.0 {
-        return Ok((records, Vec::new()));
+        return Ok((train, Vec::new()));
     }
-    let mut clips: Vec<(u64, &str)> = records
-        .iter()
-        .map(|record| record.audio.as_str())
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .map(|clip| (rank("hold-out", &[dataset, clip]), clip))
+    let clip = |row: u32| rows.entry(row).map_or(0, |entry| entry.clip);
+    let mut used = vec![false; rows.clips.len()];
+    for &row in &train {
+        used[clip(row) as usize] = true;
+    }
+    let mut clips: Vec<(u64, u32)> = (0..rows.clips.count())
+        .into_par_iter()
+        .filter(|&clip| used[clip as usize])
+        .map(|clip| (rank("hold-out", &[dataset, rows.clips.get(clip)]), clip))
         .collect();
     if clips.len() < 2 {
         return Err(DataError::TooFewClips { dataset: dataset.into(), clips: clips.len() });
     }
-    clips.sort_unstable();
+    clips.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| rows.clips.get(a.1).cmp(rows.clips.get(b.1))));
     let held = ((clips.len() as f64 * share).round() as usize).clamp(1, clips.len() - 1);
-    let held: HashSet<String> = clips[..held].iter().map(|&(_, clip)| clip.to_owned()).collect();
-    Ok(records.into_iter().partition(|record| !held.contains(&record.audio)))
+    let mut is_held = used;
+    is_held.fill(false);
+    for &(_, clip) in &clips[..held] {
+        is_held[clip as usize] = true;
+    }
+    Ok(train.into_iter().partition(|&row| !is_held[clip(row) as usize]))
 }
 
-/// At most `limit` of the records, in their order.
-pub(crate) fn limit(dataset: &str, records: Vec<Record>, limit: Option<usize>) -> Vec<Record> {
-    let Some(limit) = limit.filter(|&limit| limit < records.len()) else { return records };
-    let mut ranked: Vec<(u64, &str)> =
-        records.iter().map(|record| (rank("subset", &[dataset, &record.id]), record.id.as_str())).collect();
-    ranked.sort_unstable();
-    let kept: HashSet<String> = ranked[..limit].iter().map(|&(_, id)| id.to_owned()).collect();
-    records.into_iter().filter(|record| kept.contains(&record.id)).collect()
+/// At most `limit` of the rows, in their order.
+///
+/// # Errors
+/// When a row cannot be read.
+pub(crate) fn limit(dataset: &str, rows: &Rows, train: &mut Vec<u32>, limit: usize) -> Result<(), DataError> {
+    if train.len() <= limit {
+        return Ok(());
+    }
+    let ranked = |&row: &u32| {
+        let record = rows.read(dataset, row)?;
+        Some(record.map(|record| (rank("subset", &[dataset, &record.id]), record.id, row)))
+    };
+    let mut ranked: Vec<(u64, String, u32)> = train.par_iter().filter_map(ranked).collect::<Result<_, DataError>>()?;
+    ranked.par_sort_unstable();
+    let kept: HashSet<u32> = ranked[..limit].iter().map(|&(.., row)| row).collect();
+    train.retain(|row| kept.contains(row));
+    Ok(())
 }

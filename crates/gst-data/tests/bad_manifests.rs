@@ -9,7 +9,11 @@ use std::{
 };
 
 use fixture::Root;
-use gst_data::{Collection, DataError, OpenParams, check::check_folder, manifest::MAX_MANIFEST_LINE};
+use gst_data::{
+    Collection, DataError, OpenParams, Split,
+    check::{CheckParams, check_folder},
+    manifest::MAX_MANIFEST_LINE,
+};
 
 fn open(root: &Path) -> Result<Collection, DataError> {
     Collection::open(root, &OpenParams::default())
@@ -41,7 +45,7 @@ fn check(line: &[u8], expected: fn(&DataError) -> bool, message: &[&str]) {
         assert!(text.contains(part), "`{part}` is not in: {text}");
     }
     // The same problem is one line of a check, which goes on with the rest.
-    let report = check_folder(root.path(), &OpenParams::default(), |_, _| {}).unwrap();
+    let report = check_folder(root.path(), &OpenParams::default(), &CheckParams::default()).unwrap();
     assert_eq!(report.problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>(), [text.as_str()]);
     assert_eq!(report.datasets.len(), 1);
 }
@@ -178,5 +182,6 @@ fn byte_order_mark_and_windows_line_ends_are_read() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("\u{feff}{}", text.replace('\n', "\r\n\r\n"))).unwrap();
     let collection = open(root.path()).unwrap();
-    assert_eq!(collection.datasets[0].train.len() + collection.datasets[0].validation.len(), 4);
+    let dataset = &collection.datasets[0];
+    assert_eq!(dataset.len(Split::Train) + dataset.len(Split::Validation), 4);
 }

@@ -11,7 +11,7 @@ use std::{
 use fixture::{Root, sine, write_wav};
 use gst_data::{
     Collection, OpenParams, Split,
-    check::{DuplicateKind, check, check_folder},
+    check::{CheckParams, DuplicateKind, check, check_folder},
 };
 
 #[test]
@@ -20,10 +20,11 @@ fn a_good_folder() {
     root.dataset("a", 10, 4, 2);
     let collection = Collection::open(root.path(), &OpenParams::default()).unwrap();
     let steps = AtomicUsize::new(0);
-    let report = check(&collection, |done, total| {
+    let progress = |done, total| {
         assert!((1..=14).contains(&done) && total == 14);
         steps.fetch_add(1, Ordering::SeqCst);
-    });
+    };
+    let report = check(&collection, &CheckParams { progress: &progress, ..CheckParams::default() }).unwrap();
     assert_eq!(steps.into_inner(), 14);
     assert!(report.is_good() && report.duplicates.is_empty());
     assert_eq!(report.fingerprint, collection.fingerprint());
@@ -53,7 +54,9 @@ fn faults_are_found_and_named() {
     manifest.push_str("{\"id\": \"b-new\"}\n");
     fs::write(other.join("test.jsonl"), manifest.replacen("\"label\":\"low\"", "\"label\":\"deep\"", 1)).unwrap();
 
-    let report = check_folder(root.path(), &OpenParams { validation_share: 0.0, ..OpenParams::default() }, |_, _| {}).unwrap();
+    let report =
+        check_folder(root.path(), &OpenParams { validation_share: 0.0, ..OpenParams::default() }, &CheckParams::default())
+            .unwrap();
     let dataset = &report.datasets[0];
     assert_eq!(
         (dataset.silent.as_slice(), dataset.clipped.as_slice()),
@@ -68,7 +71,10 @@ fn faults_are_found_and_named() {
         .iter()
         .map(|problem| (problem.dataset.as_str(), problem.message.contains("test.jsonl:5") || problem.message.contains("3.wav")))
         .collect();
-    assert_eq!(problems, [("b", true), ("a", true)]);
+    assert_eq!(problems, [("b", true)]);
+    let broken: Vec<(&str, &str)> = report.quarantine.iter().map(|clip| (clip.dataset.as_str(), clip.audio.as_str())).collect();
+    assert_eq!(broken, [("a", "audio/3.wav")]);
+    assert!(report.quarantine[0].reason.contains("3.wav: not a readable"), "{:?}", report.quarantine);
 
     let gravest = &report.duplicates[0];
     // Clip 4 of `a` is also clip 4 of `b`: the invented datasets play the same notes.
@@ -80,7 +86,13 @@ fn faults_are_found_and_named() {
     assert_eq!(json["datasets"][0]["splits"]["train"]["records"], 10);
     assert_eq!(json["duplicates"][0]["kind"], "into-test");
     let text = report.to_string();
-    for part in ["a: 1 silent: audio/1.wav", "a: 1 clipped: audio/2.wav", "training and test: a/audio/10.wav", "problems: 2"] {
+    for part in [
+        "a: 1 silent: audio/1.wav",
+        "a: 1 clipped: audio/2.wav",
+        "training and test: a/audio/10.wav",
+        "(left out): 1",
+        "problems: 1",
+    ] {
         assert!(text.contains(part), "`{part}` is not in:\n{text}");
     }
 }
@@ -90,6 +102,8 @@ fn a_clip_held_out_and_trained_on_under_another_name() {
     let root = Root::new();
     let folder = root.dataset("a", 2, 1, 1);
     fs::copy(folder.join("audio/0.wav"), folder.join("audio/1.wav")).unwrap();
-    let report = check_folder(root.path(), &OpenParams { validation_share: 0.5, ..OpenParams::default() }, |_, _| {}).unwrap();
+    let report =
+        check_folder(root.path(), &OpenParams { validation_share: 0.5, ..OpenParams::default() }, &CheckParams::default())
+            .unwrap();
     assert_eq!(report.duplicates.iter().map(|set| set.kind).collect::<Vec<_>>(), [DuplicateKind::IntoValidation]);
 }

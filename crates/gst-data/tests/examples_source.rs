@@ -16,7 +16,7 @@ use gst_data::{
 
 fn source(root: &Root) -> ExampleSource {
     let collection = Arc::new(Collection::open(root.path(), &OpenParams::default()).unwrap());
-    let texts = training_texts(&collection, 4);
+    let texts = training_texts(&collection, 4).unwrap();
     let tokenizer = TextTokenizer::train(texts.iter().map(String::as_str), 400).unwrap();
     ExampleSource::new(collection, Arc::new(tokenizer), LogMel::new(80).unwrap())
 }
@@ -29,7 +29,7 @@ fn an_example_is_what_the_record_says() {
     let source = source(&root);
     for split in Split::ALL {
         for dataset in 0..2 {
-            for index in 0..source.collection().datasets[dataset].records(split).len() {
+            for index in 0..source.collection().datasets[dataset].len(split) {
                 let example = source.load(split, dataset, index).unwrap();
                 let (_, record) = source.record(split, dataset, index).unwrap();
                 assert_eq!((example.dataset, example.record, example.audio_seconds), (dataset, index, 0.05));

@@ -3,7 +3,10 @@
 
 use std::path::PathBuf;
 
-use gst_data::{Collection, OpenParams, Split, check::check};
+use gst_data::{
+    Collection, OpenParams, Split,
+    check::{CheckParams, check},
+};
 
 #[test]
 fn recorded_datasets_are_good() {
@@ -14,13 +17,13 @@ fn recorded_datasets_are_good() {
         return;
     }
     let collection = Collection::open(&root, &OpenParams::default()).unwrap();
-    let report = check(&collection, |_, _| {});
-    assert!(report.is_good(), "{report}");
+    let report = check(&collection, &CheckParams::default()).unwrap();
+    assert!(report.is_good() && report.quarantine.is_empty(), "{report}");
     for dataset in &collection.datasets {
         for split in Split::ALL {
-            assert!(!dataset.records(split).is_empty(), "{} has no {split} record", dataset.name);
+            assert!(dataset.len(split) > 0, "{} has no {split} record", dataset.name);
         }
-        let majority = dataset.majority_exact_match(Split::Test);
+        let majority = dataset.majority_exact_match(Split::Test).unwrap();
         assert!(majority < 0.5, "{}: one answer alone is right {majority:.2} of the time", dataset.name);
     }
     // Two datasets share recordings in training; none leaks into another's test.

@@ -64,7 +64,7 @@ impl Batcher {
                 .iter()
                 .position(|dataset| dataset.name == facts.name)
                 .ok_or_else(|| TrainError::ScheduleMismatch(format!("the data has no dataset `{}`", facts.name)))?;
-            let found = setup.datasets()[at].train.len() as u64;
+            let found = setup.records(at, Split::Train) as u64;
             if found != facts.size {
                 return Err(TrainError::ScheduleMismatch(format!(
                     "dataset `{}` has {found} training samples, the schedule expects {}",

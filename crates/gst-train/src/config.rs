@@ -20,6 +20,10 @@ pub struct TrainConfig {
     pub validation_share: f64,
     /// At most so many training samples a dataset (the paper's low-resource setting has 250).
     pub limit: Option<usize>,
+    /// Leave out training clips that are in a test split, by the hashes and sources that `gst data check` found.
+    pub exclude_overlap: bool,
+    /// Folder with the `verified.jsonl` and `quarantine.jsonl` of `gst data check`; the data folder when absent.
+    pub checks: Option<PathBuf>,
     /// Model preset.
     pub model: String,
     /// Tokenizer file; one is trained on the training texts when absent.
@@ -67,6 +71,8 @@ impl Default for TrainConfig {
             only: Vec::new(),
             validation_share: 0.1,
             limit: None,
+            exclude_overlap: false,
+            checks: None,
             model: "mini".into(),
             tokenizer: None,
             vocabulary: 1024,

@@ -6,11 +6,14 @@ use gst_schedule::Schedule;
 use serde::Serialize;
 use serde_json::Value;
 
+use gst_data::Split;
+
 use crate::{Setup, TrainConfig, TrainError};
 
 /// Settings that may change when a run goes on: where the data lies and how it is read, the device, what is saved and
 /// when it is enough. None of them moves a sample or (the device aside) a bit.
-const FREE: &[&str] = &["data", "device", "workers", "cache_mib", "checkpoint_every", "keep_last", "keep_best", "stop_after"];
+const FREE: &[&str] =
+    &["data", "checks", "device", "workers", "cache_mib", "checkpoint_every", "keep_last", "keep_best", "stop_after"];
 
 /// Longest value that a message shows.
 const SHOWN: usize = 60;
@@ -66,7 +69,7 @@ pub fn of_data(schedule: &Schedule, fingerprint: &str, setup: &Setup) -> Vec<Dif
         vec![Difference { field: "data fingerprint".into(), run: fingerprint.into(), given: setup.fingerprint.clone() }];
     for facts in &schedule.datasets {
         let given = setup.datasets().iter().find(|dataset| dataset.name == facts.name);
-        let given = given.map_or_else(|| "none".to_owned(), |dataset| dataset.train.len().to_string());
+        let given = given.map_or_else(|| "none".to_owned(), |dataset| dataset.len(Split::Train).to_string());
         if given != facts.size.to_string() {
             found.push(Difference { field: format!("training samples of {}", facts.name), run: facts.size.to_string(), given });
         }

@@ -97,7 +97,7 @@ impl EvaluationSet {
     pub fn new(setup: &Setup, split: Split, datasets: &[usize]) -> Result<Self, TrainError> {
         let mut examples = Vec::new();
         for &dataset in datasets {
-            for record in 0..setup.records(dataset, split).len() {
+            for record in 0..setup.records(dataset, split) {
                 examples.push(setup.source.load(split, dataset, record)?);
             }
         }
@@ -108,7 +108,7 @@ impl EvaluationSet {
             .map(|chunk| Ok((collate(chunk.iter(), eos)?, chunk.iter().map(|example| example.dataset).collect())))
             .collect::<Result<_, TrainError>>()?;
         let names = setup.datasets().iter().map(|dataset| dataset.name.clone()).collect();
-        let majority = setup.datasets().iter().map(|dataset| dataset.majority_exact_match(split)).collect();
+        let majority = setup.datasets().iter().map(|dataset| dataset.majority_exact_match(split)).collect::<Result<_, _>>()?;
         Ok(Self { batches, names, majority })
     }
 

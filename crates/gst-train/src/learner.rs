@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use gst_affinity::Cost;
+use gst_data::Split;
 use gst_model::{AudioLm, MiniAudioLm, weights};
 use gst_schedule::Schedule;
 
@@ -170,7 +171,8 @@ impl<'a> Learner<'a> {
     fn not_finite(&self, batch: &StepBatch, batcher: &Batcher) -> TrainError {
         let name = |dataset: usize, record: usize| {
             let dataset = &self.setup.datasets()[batcher.collection()[dataset]];
-            format!("{}/{}", dataset.name, dataset.train[record].id)
+            let id = dataset.record(Split::Train, record).map_or_else(|_| format!("record {record}"), |record| record.id);
+            format!("{}/{id}", dataset.name)
         };
         let samples = batch.parts.iter().flat_map(|part| part.datasets.iter().zip(&part.records));
         TrainError::NotFinite {

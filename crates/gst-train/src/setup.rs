@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use gst_affinity::DatasetFacts;
 use gst_data::mel::LogMel;
 use gst_data::text::TextTokenizer;
-use gst_data::{Collection, ExampleSource, FeatureCache, OpenParams, Record, Split, training_texts};
+use gst_data::{Collection, ExampleSource, FeatureCache, OpenParams, Split, training_texts};
 use gst_model::{MiniAudioLm, ModelConfig};
 
 use crate::device::DeviceName;
@@ -41,12 +41,15 @@ impl Setup {
             only: (!config.only.is_empty()).then(|| config.only.clone()),
             validation_share: config.validation_share,
             limit_per_dataset: config.limit,
+            exclude_overlap: config.exclude_overlap,
+            checks: config.checks.clone(),
+            ..OpenParams::default()
         };
         let collection = Collection::open(&config.data, &params)?;
         let tokenizer = match &config.tokenizer {
             Some(path) => TextTokenizer::from_file(path)?,
             None => {
-                let texts = training_texts(&collection, ANSWER_WEIGHT);
+                let texts = training_texts(&collection, ANSWER_WEIGHT)?;
                 TextTokenizer::train(texts.iter().map(String::as_str), config.vocabulary)?
             }
         };
@@ -70,7 +73,7 @@ impl Setup {
     pub fn facts(&self) -> Result<Vec<DatasetFacts>, TrainError> {
         let facts = |(index, dataset): (usize, &gst_data::Dataset)| {
             let means = self.source.means(index)?;
-            let mut facts = DatasetFacts::new(dataset.name.clone(), dataset.train.len() as u64);
+            let mut facts = DatasetFacts::new(dataset.name.clone(), dataset.len(Split::Train) as u64);
             facts.domain.clone_from(&dataset.domain);
             facts.mean_tokens = means.tokens;
             facts.mean_audio_seconds = means.audio_seconds;
@@ -89,9 +92,9 @@ impl Setup {
         Ok(self.model.init(seed, &Device::flex().autodiff())?.fork(&self.device))
     }
 
-    /// Records of one split of dataset `dataset`.
+    /// Number of records of one split of dataset `dataset`.
     #[must_use]
-    pub fn records(&self, dataset: usize, split: Split) -> &[Record] {
-        self.datasets()[dataset].records(split)
+    pub fn records(&self, dataset: usize, split: Split) -> usize {
+        self.datasets()[dataset].len(split)
     }
 }

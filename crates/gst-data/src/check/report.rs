@@ -1,24 +1,25 @@
 //! What a check found, for programs (serde) and for people (`Display`).
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::Path,
 };
 
 use serde::Serialize;
 
 use super::{
-    clip::{CLIPPED_SHARE, ClipFacts, SILENCE_PEAK},
-    duplicates::{Duplicate, DuplicateKind},
+    Outcome,
+    answers::Answers,
+    clip::{CLIPPED_SHARE, SILENCE_PEAK},
+    duplicates::{self, Duplicate},
+    files::QuarantinedClip,
+    history,
+    overlaps::{self, Overlap},
 };
-use crate::{
-    collection::Dataset,
-    error::DataError,
-    record::{Record, Split},
-};
+use crate::{collection::Collection, dataset::Dataset, error::DataError, hash::ContentHash, record::Split};
 
-/// Problems and duplicates printed in full; the rest is counted (the JSON has all).
-const SHOWN: usize = 20;
+/// Most labels of a dataset that are counted one by one; with more it asks open questions, whose balance says nothing.
+pub const MAX_LABELS: usize = 10_000;
 
 /// Result of a check.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -27,10 +28,32 @@ pub struct CheckReport {
     pub fingerprint: String,
     /// One entry a dataset, sorted by name.
     pub datasets: Vec<DatasetReport>,
+    /// Clips looked at.
+    pub clips: usize,
+    /// Clips decoded by this check; the others have not changed since the last one.
+    pub decoded: usize,
     /// What must be put right before training.
     pub problems: Vec<Problem>,
+    /// Clips that cannot be used; training leaves them out where they are in `quarantine.jsonl`.
+    pub quarantine: Vec<QuarantinedClip>,
     /// Files with equal audio, the gravest first.
     pub duplicates: Vec<Duplicate>,
+    /// Training clips that are in a test split.
+    pub overlaps: Vec<Overlap>,
+}
+
+/// Why a clip cannot be used.
+#[derive(Debug, Clone)]
+pub(crate) struct Bad {
+    pub(crate) file_hash: Option<ContentHash>,
+    pub(crate) reason: String,
+}
+
+impl Bad {
+    /// For a clip that is said to be the same when nothing was known.
+    pub(super) fn nonsense(path: &Path) -> Self {
+        Self { file_hash: None, reason: format!("{}: the decoder answers nonsense", path.display()) }
+    }
 }
 
 /// Something that must be put right.
@@ -65,19 +88,32 @@ pub struct DatasetReport {
     /// Clips by the rate of their file in Hz.
     pub rates: BTreeMap<u32, usize>,
     /// Clips by the channels of their file.
-    pub channels: BTreeMap<usize, usize>,
+    pub channels: BTreeMap<u32, usize>,
     /// Clips below [`SILENCE_PEAK`].
     pub silent: Vec<String>,
     /// Clips with more than [`CLIPPED_SHARE`] of clipped samples.
     pub clipped: Vec<String>,
-    /// Clips that do not decode.
+    /// Clips that cannot be used.
     pub bad: usize,
-    /// Training records by label (answer where there is none).
+    /// Lengths of its answers.
+    pub answers: AnswerLengths,
+    /// Training records by label (answer where there is none); empty where there are more than [`MAX_LABELS`].
     pub labels: BTreeMap<String, usize>,
     /// Test labels that never occur in training.
     pub unseen_labels: Vec<String>,
     /// Share of test answers right when the most frequent training answer (of the slot) is always given.
     pub majority: f64,
+}
+
+/// Lengths of answers in characters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct AnswerLengths {
+    /// The shortest.
+    pub shortest: u32,
+    /// Half of the answers are no longer than this.
+    pub median: u32,
+    /// The longest.
+    pub longest: u32,
 }
 
 /// One split of a dataset.
@@ -105,135 +141,71 @@ impl DatasetReport {
 }
 
 impl CheckReport {
-    /// Nothing must be put right (silent or clipped clips and duplicates outside the tests are only reported).
+    /// Nothing must be put right. Quarantined clips are left out by training; silent or clipped clips, duplicates and overlaps are
+    /// only reported.
     pub fn is_good(&self) -> bool {
         self.problems.is_empty()
     }
 
-    pub(super) fn add_dataset(&mut self, dataset: &Dataset, facts: &BTreeMap<&str, ClipFacts>) {
-        let mut report = DatasetReport {
+    pub(super) fn of(collection: &Collection, outcomes: &[Vec<Option<Outcome>>], answers: &[Answers]) -> Result<Self, DataError> {
+        let datasets = &collection.datasets;
+        let mut report = Self {
+            fingerprint: collection.fingerprint(),
+            duplicates: duplicates::find(datasets, outcomes),
+            overlaps: overlaps::find(datasets, outcomes, answers),
+            ..Self::default()
+        };
+        for ((dataset, outcomes), answers) in datasets.iter().zip(outcomes).zip(answers) {
+            report.datasets.push(DatasetReport::of(dataset, outcomes, answers)?);
+            let rows = (0u32..).zip(outcomes).filter_map(|(clip, outcome)| Some((clip, outcome.as_ref()?)));
+            report.quarantine.extend(rows.filter_map(|(clip, outcome)| history::row(dataset, clip, outcome, answers).err()));
+        }
+        Ok(report)
+    }
+}
+
+impl DatasetReport {
+    fn of(dataset: &Dataset, outcomes: &[Option<Outcome>], answers: &Answers) -> Result<Self, DataError> {
+        let mut report = Self {
             name: dataset.name.clone(),
             domain: dataset.domain.clone(),
             shortest: f64::INFINITY,
-            majority: dataset.majority_exact_match(Split::Test),
-            ..DatasetReport::default()
+            majority: dataset.majority_exact_match(Split::Test)?,
+            answers: answers.lengths(),
+            ..Self::default()
         };
         for split in Split::ALL {
-            report.splits.insert(split, split_report(dataset.records(split), facts));
+            let clips: HashSet<u32> = dataset.clips(split).collect();
+            let good = clips.iter().filter_map(|&clip| outcomes.get(clip as usize)?.as_ref()?.good());
+            let seconds = good.map(|facts| facts.seconds).sum();
+            report.splits.insert(split, SplitReport { records: dataset.len(split), clips: clips.len(), seconds });
         }
-        for (audio, facts) in facts {
-            match facts {
-                ClipFacts::Good { seconds, rate, channels, peak, clipped, .. } => {
-                    report.shortest = report.shortest.min(*seconds);
-                    report.longest = report.longest.max(*seconds);
-                    *report.rates.entry(*rate).or_default() += 1;
-                    *report.channels.entry(*channels).or_default() += 1;
-                    if *peak < SILENCE_PEAK {
-                        report.silent.push((*audio).to_owned());
+        for (clip, outcome) in (0u32..).zip(outcomes) {
+            match outcome {
+                None => {}
+                Some(Outcome::Bad(_)) => report.bad += 1,
+                Some(Outcome::Good(facts)) => {
+                    report.shortest = report.shortest.min(facts.seconds);
+                    report.longest = report.longest.max(facts.seconds);
+                    *report.rates.entry(facts.rate).or_default() += 1;
+                    *report.channels.entry(facts.channels).or_default() += 1;
+                    if facts.peak < SILENCE_PEAK {
+                        report.silent.push(dataset.clip(clip).to_owned());
                     }
-                    if *clipped > CLIPPED_SHARE {
-                        report.clipped.push((*audio).to_owned());
+                    if facts.clipped > CLIPPED_SHARE {
+                        report.clipped.push(dataset.clip(clip).to_owned());
                     }
-                }
-                ClipFacts::Bad(reason) => {
-                    report.bad += 1;
-                    self.problems.push(Problem { dataset: dataset.name.clone(), message: reason.clone() });
                 }
             }
         }
         if !report.shortest.is_finite() {
             report.shortest = 0.0;
         }
-        for record in dataset.train.iter().chain(&dataset.validation) {
-            *report.labels.entry(record.class().to_owned()).or_default() += 1;
+        if let Some((training, test)) = &answers.labels {
+            report.labels.clone_from(training);
+            let unseen: BTreeSet<&String> = test.iter().filter(|label| !training.contains_key(*label)).collect();
+            report.unseen_labels = unseen.into_iter().cloned().collect();
         }
-        let unseen: BTreeSet<&str> =
-            dataset.test.iter().map(Record::class).filter(|class| !report.labels.contains_key(*class)).collect();
-        report.unseen_labels = unseen.into_iter().map(str::to_owned).collect();
-        self.datasets.push(report);
+        Ok(report)
     }
-}
-
-fn split_report(records: &[Record], facts: &BTreeMap<&str, ClipFacts>) -> SplitReport {
-    let clips: BTreeSet<&str> = records.iter().map(|record| record.audio.as_str()).collect();
-    let length = |audio: &&str| match facts.get(audio) {
-        Some(ClipFacts::Good { seconds, .. }) => *seconds,
-        _ => 0.0,
-    };
-    SplitReport { records: records.len(), clips: clips.len(), seconds: clips.iter().map(length).sum() }
-}
-
-impl fmt::Display for CheckReport {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.datasets.iter().map(|dataset| dataset.name.len()).max().unwrap_or(0).max(7);
-        writeln!(
-            out,
-            "{:width$}  {:12} {:>17} {:>6} {:>8} {:>13} {:>7} {:>12} {:>8}  rates (Hz)",
-            "dataset", "domain", "train/valid/test", "clips", "minutes", "seconds", "labels", "records each", "majority"
-        )?;
-        for dataset in &self.datasets {
-            let records = Split::ALL.map(|split| dataset.splits.get(&split).map_or(0, |split| split.records));
-            let clips: usize = dataset.splits.values().map(|split| split.clips).sum();
-            let (rarest, commonest) = dataset.balance();
-            let rates: Vec<String> = dataset.rates.keys().map(u32::to_string).collect();
-            writeln!(
-                out,
-                "{:width$}  {:12} {:>17} {clips:>6} {:>8.1} {:>13} {:>7} {:>12} {:>8.2}  {}",
-                dataset.name,
-                dataset.domain,
-                records.map(|count| count.to_string()).join("/"),
-                dataset.seconds() / 60.0,
-                format!("{:.2}-{:.2}", dataset.shortest, dataset.longest),
-                dataset.labels.len(),
-                format!("{rarest}-{commonest}"),
-                dataset.majority,
-                rates.join(", ")
-            )?;
-        }
-        let minutes: f64 = self.datasets.iter().map(DatasetReport::seconds).sum::<f64>() / 60.0;
-        writeln!(out, "{} datasets, {minutes:.1} minutes of audio, {}", self.datasets.len(), self.fingerprint)?;
-        for dataset in &self.datasets {
-            note(out, &dataset.name, "silent", &dataset.silent)?;
-            note(out, &dataset.name, "clipped", &dataset.clipped)?;
-            note(out, &dataset.name, "labels only in the test split", &dataset.unseen_labels)?;
-        }
-        let duplicates: Vec<String> =
-            self.duplicates.iter().map(|set| format!("{}: {}", set.kind, set.clips.join(" = "))).collect();
-        list(out, "sets of files with equal audio", &duplicates)?;
-        let problems: Vec<String> = self.problems.iter().map(|problem| problem.message.clone()).collect();
-        list(out, "problems", &problems)
-    }
-}
-
-impl fmt::Display for DuplicateKind {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            DuplicateKind::WithinSplit => "within a split",
-            DuplicateKind::AcrossDatasets => "across datasets",
-            DuplicateKind::IntoValidation => "training and validation",
-            DuplicateKind::IntoTest => "training and test",
-        })
-    }
-}
-
-/// `NAME: 3 silent: a, b, c`, or nothing.
-fn note(out: &mut fmt::Formatter<'_>, dataset: &str, what: &str, files: &[String]) -> fmt::Result {
-    if files.is_empty() {
-        return Ok(());
-    }
-    let shown = files.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = if files.len() > 3 { ", …" } else { "" };
-    writeln!(out, "{dataset}: {} {what}: {shown}{more}", files.len())
-}
-
-/// A heading with the count, then the first lines.
-fn list(out: &mut fmt::Formatter<'_>, what: &str, lines: &[String]) -> fmt::Result {
-    writeln!(out, "{what}: {}", lines.len())?;
-    for line in lines.iter().take(SHOWN) {
-        writeln!(out, "  {line}")?;
-    }
-    if lines.len() > SHOWN {
-        writeln!(out, "  … and {} more (--json lists all)", lines.len() - SHOWN)?;
-    }
-    Ok(())
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use burn::module::Module;
 use clap::Args;
 use gst_data::Split;
+use gst_train::RunFolder;
 use gst_train::evaluate::EvaluationSet;
-use gst_train::{RunFolder, Setup};
 
-use super::Shared;
 use super::train::table;
+use super::{Shared, settings};
 
 /// Score a trained model on a split of the data.
 ///
@@ -33,7 +33,7 @@ impl EvaluateArgs {
         config.data = self.data.unwrap_or(config.data);
         config.device = shared.device.clone().unwrap_or(config.device);
         config.tokenizer = Some(folder.tokenizer_path());
-        let setup = Setup::open(&config)?;
+        let setup = settings::open(&config)?;
         let trained = folder.load(&setup.device)?;
         let all: Vec<usize> = (0..setup.datasets().len()).collect();
         let weights: BTreeMap<String, f64> = setup.facts()?.into_iter().map(|facts| (facts.name, facts.weight)).collect();

@@ -106,7 +106,7 @@ impl ScheduleArgs {
     fn without_grouping(&self, shared: &Shared, params: &ScheduleParams) -> anyhow::Result<Document<Schedule>> {
         use anyhow::Context;
         let config = self.settings.config(shared).context("a schedule needs a grouping.json or --data")?;
-        let setup = gst_train::Setup::open(&config)?;
+        let setup = super::settings::open(&config)?;
         Ok(Document::new(Schedule::new(&setup.facts()?, None, params)?).from_source("data", setup.fingerprint))
     }
 

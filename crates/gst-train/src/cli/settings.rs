@@ -31,6 +31,12 @@ pub(crate) struct Settings {
     /// At most so many training samples a dataset.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// Leave out training clips that are in a test split of the datasets used, as `gst data check` lists them.
+    #[arg(long)]
+    exclude_overlap: bool,
+    /// Folder with the verified.jsonl and quarantine.jsonl of `gst data check` [default: the data folder].
+    #[arg(long, value_name = "DIR")]
+    checks: Option<PathBuf>,
     /// Peak learning rate.
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
@@ -75,6 +81,8 @@ impl Settings {
         config.model = self.model.clone().unwrap_or(config.model);
         config.validation_share = self.validation_share.unwrap_or(config.validation_share);
         config.limit = self.limit.or(config.limit);
+        config.exclude_overlap |= self.exclude_overlap;
+        config.checks = self.checks.clone().or(config.checks);
         config.learning_rate = self.learning_rate.unwrap_or(config.learning_rate);
         config.workers = self.workers.unwrap_or(config.workers);
         config.seed = shared.seed.unwrap_or(config.seed);
@@ -85,7 +93,17 @@ impl Settings {
     /// The configuration and what it opens.
     pub(crate) fn open(&self, shared: &Shared) -> anyhow::Result<(TrainConfig, Setup)> {
         let config = self.config(shared)?;
-        let setup = Setup::open(&config)?;
+        let setup = open(&config)?;
         Ok((config, setup))
     }
+}
+
+/// What a configuration opens; records that are there and not used are counted on standard error.
+pub(crate) fn open(config: &TrainConfig) -> anyhow::Result<Setup> {
+    let setup = Setup::open(config)?;
+    let left_out = setup.source.collection().left_out();
+    if left_out.records() > 0 {
+        eprintln!("{left_out}");
+    }
+    Ok(setup)
 }

@@ -10,10 +10,10 @@ use gst_train::evaluate::Evaluation;
 use gst_train::fork::Fork;
 use gst_train::progress::Progress;
 use gst_train::trainer::Outcome;
-use gst_train::{RunFolder, Setup, TrainConfig, TrainError, Trainer, files};
+use gst_train::{RunFolder, TrainConfig, TrainError, Trainer, files};
 use serde_json::json;
 
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::{Shared, stop};
 
 /// Train a model by a schedule.
@@ -74,7 +74,7 @@ impl TrainArgs {
     fn begin(&self, shared: &Shared, out: &Path, schedule: Document<Schedule>) -> anyhow::Result<()> {
         let config = self.own(self.settings.config(shared)?);
         let folder = RunFolder::create(out)?;
-        let setup = Setup::open(&config)?;
+        let setup = settings::open(&config)?;
         let progress = Progress::new(&schedule.body.strategy.to_string(), "steps", schedule.body.steps);
         follow(Trainer::new(&setup, &config, schedule, folder)?, shared, out, &progress)
     }
@@ -92,7 +92,7 @@ impl TrainArgs {
             }
         }
         let opened = TrainConfig { tokenizer: Some(source.tokenizer_path()), ..config.clone() };
-        let setup = Setup::open(&opened).context("the run cannot be continued (give `--data DIR` if its data has moved)")?;
+        let setup = settings::open(&opened).context("the run cannot be continued (give `--data DIR` if its data has moved)")?;
         let steps =
             schedule.as_ref().map_or_else(|| source.schedule().map(|own| own.body.steps), |given| Ok(given.body.steps))?;
         let progress = Progress::new("resumed", "steps", steps);

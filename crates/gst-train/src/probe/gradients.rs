@@ -132,8 +132,9 @@ impl<'a> Gradients<'a> {
 /// Record indices of each probe batch of a dataset. No clip is in two batches.
 fn split_by_clip(setup: &Setup, dataset: usize, probe: &ProbeConfig, run_seed: u64) -> Vec<Vec<usize>> {
     let mut clips: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-    for (index, record) in setup.records(dataset, Split::Train).iter().enumerate() {
-        let name: Vec<u64> = record.audio.bytes().map(u64::from).collect();
+    for index in 0..setup.records(dataset, Split::Train) {
+        let audio = setup.datasets()[dataset].audio(Split::Train, index).unwrap_or_default();
+        let name: Vec<u64> = audio.bytes().map(u64::from).collect();
         clips.entry(seed::derive(&[run_seed, dataset as u64, seed::derive(&name)])).or_default().push(index);
     }
     let clips: Vec<Vec<usize>> = clips.into_values().collect();

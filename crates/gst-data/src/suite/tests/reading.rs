@@ -15,9 +15,9 @@ fn the_collection_and_the_decoder_read_the_suite() {
     for (dataset, task) in collection.datasets.iter().zip(TASKS) {
         assert_eq!((dataset.name.as_str(), dataset.domain.as_str()), (task.name, task.domain));
         let [train, test] = task.sizes(0.01);
-        assert_eq!((dataset.train.len() + dataset.validation.len(), dataset.test.len()), (train, test));
+        assert_eq!((dataset.len(Split::Train) + dataset.len(Split::Validation), dataset.len(Split::Test)), (train, test));
         for split in [Split::Train, Split::Test] {
-            let record = &dataset.records(split)[0];
+            let record = dataset.record(split, 0).unwrap();
             assert!(record.choices.contains(&record.answer), "{}", record.id);
             let waveform = audio::decode(&dataset.root.join(&record.audio)).unwrap();
             assert_eq!(

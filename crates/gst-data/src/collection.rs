@@ -1,4 +1,4 @@
-//! A folder of datasets: `ROOT/NAME/{audio/, train.jsonl, test.jsonl}`.
+//! A folder of datasets, `ROOT/NAME/{audio/, train.jsonl, test.jsonl}`, or a file that lists datasets (see [`sources`]).
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,6 +15,7 @@ use crate::{
     folder::Folder,
     manifest::ManifestReader,
     record::{Record, Split},
+    sources::{self, Located},
     split,
 };
 
@@ -62,11 +63,11 @@ pub struct Dataset {
     pub name: String,
     /// The most frequent domain of its training records.
     pub domain: String,
-    /// The dataset's folder.
+    /// The folder that audio paths are relative to.
     pub root: PathBuf,
     /// Records of `train.jsonl` to learn from.
     pub train: Vec<Record>,
-    /// Records of `train.jsonl` whose clips are held out.
+    /// Records of `validation.jsonl`, or records of `train.jsonl` whose clips are held out.
     pub validation: Vec<Record>,
     /// Records of `test.jsonl`.
     pub test: Vec<Record>,
@@ -131,8 +132,8 @@ impl Collection {
 
 fn read(root: &Path, params: &OpenParams, keep_going: bool) -> Result<(Collection, Vec<DataError>), DataError> {
     params.check()?;
-    let names = names(root, params.only.as_deref())?;
-    let parts: Vec<Part> = names.par_iter().map(|name| read_dataset(root, name, params, keep_going)).collect();
+    let located = locate(root, params.only.as_deref())?;
+    let parts: Vec<Part> = located.par_iter().map(|located| read_dataset(located, params, keep_going)).collect();
     let mut hasher = Sha256::new();
     let mut collection = Collection { root: root.into(), datasets: Vec::new(), fingerprint: String::new() };
     let mut problems = Vec::new();
@@ -143,6 +144,14 @@ fn read(root: &Path, params: &OpenParams, keep_going: bool) -> Result<(Collectio
     }
     collection.fingerprint = crate::hash::finish(hasher);
     Ok((collection, problems))
+}
+
+/// The datasets below a folder or listed in a file, sorted by name.
+fn locate(root: &Path, only: Option<&[String]>) -> Result<Vec<Located>, DataError> {
+    if sources::is_list(root) {
+        return sources::locate(root, only);
+    }
+    Ok(names(root, only)?.iter().map(|name| Located::below(root, name)).collect())
 }
 
 /// Names of the folders below `root` that hold a manifest, sorted, or `only`.
@@ -201,18 +210,27 @@ impl Problems {
     }
 }
 
-fn read_dataset(root: &Path, name: &str, params: &OpenParams, keep_going: bool) -> Part {
+fn read_dataset(located: &Located, params: &OpenParams, keep_going: bool) -> Part {
+    let name = located.name.as_str();
     let mut problems = Problems { found: Vec::new(), keep_going };
-    let mut state = Reading { root: root.join(name), name, seen: HashMap::new(), sizes: BTreeMap::new(), hasher: Sha256::new() };
+    let mut state = Reading { located, name, seen: HashMap::new(), sizes: BTreeMap::new(), hasher: Sha256::new() };
     state.hasher.update(name.as_bytes());
-    let manifests = (state.read("train.jsonl", &mut problems), state.read("test.jsonl", &mut problems));
+    let own = located.manifests.join("validation.jsonl").exists();
+    let train = state.read("train.jsonl", &mut problems);
+    let own = if own { Some(state.read("validation.jsonl", &mut problems)) } else { None };
+    let manifests = (train, own, state.read("test.jsonl", &mut problems));
     let mut dataset = None;
-    if let (Some(train), Some(test)) = manifests {
-        match split::hold_out(name, train, params.validation_share) {
+    if let (Some(train), None | Some(Some(_)), Some(test)) = (manifests.0, &manifests.1, manifests.2) {
+        // A dataset's own validation split is kept; otherwise clips are held out.
+        let parts = match manifests.1.flatten() {
+            Some(validation) => Ok((train, validation)),
+            None => split::hold_out(name, train, params.validation_share),
+        };
+        match parts {
             Ok((train, validation)) => {
                 let train = split::limit(name, train, params.limit_per_dataset);
                 let domain = most_frequent(train.iter().map(|record| record.domain.as_str())).unwrap_or_default().to_owned();
-                dataset = Some(Dataset { name: name.into(), domain, root: state.root.clone(), train, validation, test });
+                dataset = Some(Dataset { name: name.into(), domain, root: located.clips.clone(), train, validation, test });
             }
             Err(problem) => {
                 let _ = problems.add(problem);
@@ -223,7 +241,7 @@ fn read_dataset(root: &Path, name: &str, params: &OpenParams, keep_going: bool) 
 }
 
 struct Reading<'a> {
-    root: PathBuf,
+    located: &'a Located,
     name: &'a str,
     /// id → (manifest, line) of its first use.
     seen: HashMap<String, (&'static str, usize)>,
@@ -235,9 +253,9 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// The good records of a manifest; `None` when there are none or reading was broken off.
     fn read(&mut self, file: &'static str, problems: &mut Problems) -> Option<Vec<Record>> {
-        let path = self.root.join(file);
+        let path = self.located.manifests.join(file);
         let before = problems.found.len();
-        let opened = Folder::new(&self.root).and_then(|folder| Ok((folder, ManifestReader::open(self.name, &path)?)));
+        let opened = Folder::new(&self.located.clips).and_then(|folder| Ok((folder, ManifestReader::open(self.name, &path)?)));
         let (mut folder, mut lines) = match opened {
             Ok(opened) => opened,
             Err(problem) => {

@@ -22,6 +22,7 @@
 //! | module or type | holds |
 //! |---|---|
 //! | [`Collection`], [`Dataset`], [`Record`] | what lies on disk, checked; hold-out, limit, fingerprint, majority baseline |
+//! | [`readers`], [`sources`] | datasets as their hosts hand them out, listed in a TOML file |
 //! | [`audio`] | WAV, FLAC, OGG/Vorbis, MP3 to 16 kHz mono |
 //! | [`mel`] | log-mel features as Whisper's front end defines them |
 //! | [`text`] | byte-level BPE, or any `tokenizer.json` |
@@ -45,6 +46,8 @@ pub mod check;
 pub mod loader;
 pub mod manifest;
 pub mod mel;
+pub mod readers;
+pub mod sources;
 pub mod suite;
 pub mod text;
 

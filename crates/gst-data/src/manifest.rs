@@ -110,6 +110,7 @@ struct Line {
     choices: Option<Vec<String>>,
     label: Option<String>,
     domain: Option<String>,
+    source: Option<Vec<String>>,
 }
 
 fn parse(bytes: &[u8], place: impl Fn() -> Place) -> Result<Record, DataError> {
@@ -128,6 +129,7 @@ fn parse(bytes: &[u8], place: impl Fn() -> Place) -> Result<Record, DataError> {
         choices: line.choices.unwrap_or_default(),
         label: line.label.map(|label| bounded("label", label, &place)).transpose()?,
         domain: required("domain", line.domain)?,
+        source: line.source.unwrap_or_default(),
         line: 0,
     };
     if !record.choices.is_empty() && !record.choices.contains(&record.answer) {

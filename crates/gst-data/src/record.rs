@@ -23,6 +23,10 @@ pub struct Record {
     pub label: Option<String>,
     /// What kind of audio it is: `speech`, `music`, `environment`, …
     pub domain: String,
+    /// Ids of the recording that the clip was cut from, `HOST:ID` (`youtube:0aB1cD2eF3g`, `freesound:12345`), for overlap between
+    /// datasets: clips that share one are taken for the same recording. Empty where it is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source: Vec<String>,
     /// 1-based line of the manifest it came from (0: made in memory).
     #[serde(skip)]
     pub line: usize,

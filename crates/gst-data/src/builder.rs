@@ -20,6 +20,7 @@ use crate::{
     record::{Record, Split},
     rows::{self, Entry, MAX_RECORDS, Rows, Segment},
     scan::{Scan, Scanned},
+    sources::Located,
     split,
 };
 
@@ -115,11 +116,16 @@ impl DatasetBuilder {
         }
     }
 
-    /// Reads `root/train.jsonl` and `root/test.jsonl`, whose rows stay where they are.
-    pub(crate) fn jsonl(name: &str, root: &Path, keep_going: bool) -> Self {
-        let mut builder = Self::bare(name, root, keep_going);
-        for (split, file) in [(Split::Train, "train.jsonl"), (Split::Test, "test.jsonl")] {
-            if let Err(problem) = builder.manifest(split, &root.join(file)) {
+    /// Reads `train.jsonl`, `test.jsonl` and, where there is one, `validation.jsonl`, whose rows stay where they are.
+    pub(crate) fn jsonl(located: &Located, keep_going: bool) -> Self {
+        let mut builder = Self::bare(&located.name, &located.clips, keep_going);
+        for (split, file) in [(Split::Train, "train.jsonl"), (Split::Validation, "validation.jsonl"), (Split::Test, "test.jsonl")]
+        {
+            let path = located.manifests.join(file);
+            if split == Split::Validation && !path.exists() {
+                continue;
+            }
+            if let Err(problem) = builder.manifest(split, &path) {
                 builder.problems.push((builder.splits.len(), problem));
             }
         }

@@ -1,4 +1,4 @@
-//! A folder of datasets: `ROOT/NAME/{audio/, train.jsonl, test.jsonl}`.
+//! A folder of datasets, `ROOT/NAME/{audio/, train.jsonl, test.jsonl}`, or a file that lists datasets (see [`sources`]).
 
 use std::{
     fs,
@@ -14,6 +14,7 @@ use crate::{
     error::DataError,
     leave_out,
     record::Split,
+    sources::{self, Located},
     split,
 };
 
@@ -110,12 +111,13 @@ impl Collection {
         datasets.sort_by(|a, b| a.name.cmp(&b.name));
         let mut hasher = Sha256::new();
         datasets.iter().for_each(|dataset| hasher.update(dataset.digest.as_bytes()));
-        leave_out::apply(&mut datasets, params.checks.as_deref().unwrap_or(root), params, &mut hasher)?;
+        let checks = params.checks.clone().unwrap_or_else(|| sources::kept_in(root));
+        leave_out::apply(&mut datasets, &checks, params, &mut hasher)?;
         datasets.par_iter_mut().try_for_each(|dataset| {
             let limit = params.limit_per_dataset.unwrap_or(usize::MAX);
             split::limit(&dataset.name, &dataset.rows, &mut dataset.splits[Split::Train as usize], limit)?;
             dataset.settle();
-            Ok(())
+            Ok::<(), DataError>(())
         })?;
         Ok(Self { root: root.into(), datasets, fingerprint: crate::hash::finish(hasher) })
     }
@@ -141,11 +143,19 @@ impl Collection {
 
 fn read(root: &Path, params: &OpenParams, keep_going: bool) -> Result<(Vec<Dataset>, Vec<DataError>), DataError> {
     params.check()?;
-    let names = names(root, params.only.as_deref())?;
-    let open = |name: &String| DatasetBuilder::jsonl(name, &root.join(name), keep_going).finish(params);
-    let parts: Vec<_> = names.par_iter().map(open).collect();
+    let located = locate(root, params.only.as_deref())?;
+    let open = |located: &Located| DatasetBuilder::jsonl(located, keep_going).finish(params);
+    let parts: Vec<_> = located.par_iter().map(open).collect();
     let (datasets, problems): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
     Ok((datasets.into_iter().flatten().collect(), problems.into_iter().flatten().collect()))
+}
+
+/// The datasets below a folder or listed in a file, sorted by name.
+fn locate(root: &Path, only: Option<&[String]>) -> Result<Vec<Located>, DataError> {
+    if sources::is_list(root) {
+        return sources::locate(root, only);
+    }
+    Ok(names(root, only)?.iter().map(|name| Located::below(root, name)).collect())
 }
 
 /// Names of the folders below `root` that hold a manifest, sorted, or `only`.

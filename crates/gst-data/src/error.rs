@@ -26,7 +26,7 @@ impl fmt::Display for Place {
 #[non_exhaustive]
 pub enum DataError {
     /// The data folder is not there.
-    #[error("{}: no such folder; expected one folder a dataset in it, each with audio/, train.jsonl and test.jsonl", path.display())]
+    #[error("{}: no such folder or file; expected one folder a dataset in it, each with audio/, train.jsonl and test.jsonl, or a TOML file that lists datasets", path.display())]
     MissingFolder {
         /// The folder asked for.
         path: PathBuf,
@@ -319,6 +319,9 @@ pub enum DataError {
         /// What the tokenizer says.
         source: TextError,
     },
+    /// A list of datasets, or the files of a listed dataset, are not as they should be.
+    #[error(transparent)]
+    Source(#[from] crate::sources::SourceError),
 }
 
 impl DataError {
@@ -348,6 +351,7 @@ impl DataError {
             | Self::NoSuchRecord { dataset, .. }
             | Self::Audio { dataset, .. }
             | Self::Text { dataset, .. } => Some(dataset),
+            Self::Source(source) => source.dataset(),
             Self::MissingFolder { .. }
             | Self::NoDatasets { .. }
             | Self::IsADataset { .. }

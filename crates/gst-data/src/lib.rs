@@ -22,6 +22,7 @@
 //! | module or type | holds |
 //! |---|---|
 //! | [`Collection`], [`Dataset`], [`Record`] | what lies on disk, checked; read when asked for; hold-out, limit, fingerprint, majority baseline |
+//! | [`readers`], [`sources`] | datasets as their hosts hand them out, listed in a TOML file |
 //! | [`DatasetBuilder`] | rows of any reader, checked and kept on disk |
 //! | [`audio`] | WAV, FLAC, OGG/Vorbis, MP3 to 16 kHz mono |
 //! | [`mel`] | log-mel features as Whisper's front end defines them |
@@ -54,6 +55,8 @@ pub mod check;
 pub mod loader;
 pub mod manifest;
 pub mod mel;
+pub mod readers;
+pub mod sources;
 pub mod suite;
 pub mod text;
 

@@ -12,7 +12,7 @@ use crate::rate::RateShape;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
-    /// Folder with one folder a dataset.
+    /// Folder with one folder a dataset, or a TOML file that lists datasets.
     pub data: PathBuf,
     /// Datasets to use; all that are found when empty.
     pub only: Vec<String>,

@@ -24,6 +24,12 @@ fn each_mistake_is_named() {
     check("affinity --data data --metric cosin --out a.json", &["cosin", "cosine"]);
     check("affinity --data data --points 5,3 --out a.json", &["points"]);
     check("affinity --data data --device cuda:x --out a.json", &["cuda:x", "cuda:N"]);
+    check("data list iemocab", &["iemocab", "iemocap", "folder-per-class"]);
+    check("data import absent.toml", &["absent.toml"]);
+    let list = "[datasets]\nmy = { reader = \"layout\", path = \"data/pitch_class\", mising = \"error\" }\n";
+    std::fs::write(bench.path("sets.toml"), list).unwrap();
+    check("data import sets.toml", &["sets.toml:2", "mising", "did you mean `missing`"]);
+    check(&schedule("--data sets.toml --strategy mix-all"), &["sets.toml:2", "mising"]);
     check("group absent.json", &["absent.json"]);
     check("evaluate data", &["no run here"]);
 

@@ -146,3 +146,24 @@ fn ctrl_c_leaves_a_checkpoint_that_can_be_used() {
     assert!(!bench.path("run/result.json").exists());
     assert!(bench.ok("evaluate run").contains("weighted"));
 }
+
+#[test]
+fn a_list_of_datasets_stands_for_a_folder() {
+    let bench = Bench::new();
+    let line = |name: &str| format!("{name} = {{ reader = \"layout\", path = \"data/{name}\" }}\n");
+    let list = format!("[datasets]\n{}{}", line("pitch_class"), line("noise_colour"));
+    std::fs::write(bench.path("sets.toml"), list).unwrap();
+    let imported: serde_json::Value = serde_json::from_str(&bench.ok("data import sets.toml --json")).unwrap();
+    assert_eq!(imported[0]["name"], "noise_colour");
+    assert_eq!(imported[0]["read"], true);
+    assert!(bench.ok("data import sets.toml").contains("(unchanged)"));
+    let report: serde_json::Value = serde_json::from_str(&bench.ok("data check sets.toml --json")).unwrap();
+    assert_eq!(report["datasets"].as_array().unwrap().len(), 2);
+    // The same rows and clips as in the folder, so the same data to every later file.
+    let plan = "--only noise_colour,pitch_class --strategy mix-all --steps 5";
+    bench.ok(&format!("schedule --data sets.toml {plan} --out list.json"));
+    bench.ok(&format!("schedule --data data {plan} --out folder.json"));
+    assert_eq!(bench.json("list.json")["made_from"]["data"], bench.json("folder.json")["made_from"]["data"]);
+    let listed = bench.ok("data list clotho");
+    assert!(listed.contains("zenodo.org/records/4783391") && listed.contains("keywords = true or false"), "{listed}");
+}

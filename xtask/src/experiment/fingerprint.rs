@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 /// Deepest folder below the data folder that is looked into: a symbolic link to a parent would have no end.
@@ -47,6 +49,33 @@ pub(crate) fn of_folder(root: &Path) -> Result<String> {
         let path = root.join(&file);
         let content = if file.ends_with(".jsonl") { hash_file(&path)? } else { fs::metadata(&path)?.len().to_string() };
         digest.update(format!("{file}\0{content}\0"));
+    }
+    Ok(hex(digest))
+}
+
+/// Hash of the datasets that a TOML file lists: `gst` reads them first, then the content of every JSONL file counts.
+pub(crate) fn of_list(gst: &Path, list: &Path) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Imported {
+        name: String,
+        manifests: PathBuf,
+    }
+    eprintln!("reading the datasets of {}", list.display());
+    let output = Command::new(gst).args(["data", "import", "--json"]).arg(list).output();
+    let output = output.with_context(|| format!("cannot start {}", gst.display()))?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let datasets: Vec<Imported> =
+        serde_json::from_slice(&output.stdout).context("what `gst data import` says is not understood")?;
+    let mut digest = Sha256::new();
+    for dataset in datasets {
+        let mut files = Vec::new();
+        collect(&dataset.manifests, "", 0, &mut files)?;
+        files.sort();
+        for file in files.iter().filter(|file| file.ends_with(".jsonl")) {
+            digest.update(format!("{}/{file}\0{}\0", dataset.name, hash_file(&dataset.manifests.join(file))?));
+        }
     }
     Ok(hex(digest))
 }

@@ -94,7 +94,10 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
         }
         board.close();
     }
-    worker.fingerprint = fingerprint::of_folder(&worker.data)?;
+    worker.fingerprint = match worker.data.is_file() {
+        true => fingerprint::of_list(&gst.path, &worker.data)?,
+        false => fingerprint::of_folder(&worker.data)?,
+    };
 
     let ground = Ground::new(settings, worker.fingerprint.clone(), gst.version.clone());
     worker.context = ground.context.clone();
@@ -155,7 +158,7 @@ fn given_data(settings: &Settings) -> Result<Option<PathBuf>> {
     let Some(folder) = settings.data.folder.clone().or_else(|| std::env::var_os("GST_DATA").map(PathBuf::from)) else {
         bail!(
             "experiment `{}` needs recorded datasets: give their folder with --data DIR or in the environment variable GST_DATA \
-             (one folder a dataset: NAME/train.jsonl, NAME/test.jsonl, NAME/audio/)",
+             (one folder a dataset: NAME/train.jsonl, NAME/test.jsonl, NAME/audio/), or a TOML file that lists datasets",
             settings.name
         );
     };

@@ -6,12 +6,15 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use gst_data::OpenParams;
 use gst_data::check::{self, CheckParams, CheckReport, Workers};
+use gst_data::readers::{self, Entry};
+use gst_data::sources::{self, Imported, SourceList, import};
 use gst_data::suite::{self, SuiteParams};
 use gst_train::progress::Progress;
+use serde_json::{Value, json};
 
 use super::Shared;
 
-/// Make the generated suite, or check a folder of datasets.
+/// Make the generated suite, list what can be read, read it, or check it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
     /// Write the generated 14-dataset suite as audio files and JSONL.
@@ -24,6 +27,25 @@ pub(crate) enum DataCommand {
         /// Size of every dataset as a multiple of its default.
         #[arg(long, default_value_t = 1.0)]
         scale: f64,
+    },
+    /// List the datasets and formats that can be read: sizes, splits, licences, and the pages to get them from.
+    ///
+    /// Example: gst data list iemocap
+    #[command(verbatim_doc_comment)]
+    List {
+        /// Only this one, with its settings.
+        name: Option<String>,
+    },
+    /// Read the datasets of a list now, and say how many rows they have.
+    ///
+    /// Example: gst data import sets.toml
+    #[command(verbatim_doc_comment)]
+    Import {
+        /// TOML file that lists datasets.
+        list: PathBuf,
+        /// Only these datasets, separated by commas.
+        #[arg(long, value_delimiter = ',')]
+        only: Option<Vec<String>>,
     },
     Check(CheckArgs),
     /// Decode the files named on standard input, for `gst data check`, which starts this in child processes.
@@ -44,12 +66,12 @@ pub(crate) enum DataCommand {
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct CheckArgs {
-    /// Folder with one folder a dataset.
+    /// Folder with one folder a dataset, or a TOML file that lists datasets.
     dir: PathBuf,
     /// Only these datasets, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Option<Vec<String>>,
-    /// Folder for verified.jsonl and quarantine.jsonl [default: the data folder].
+    /// Folder for verified.jsonl and quarantine.jsonl [default: the data folder, or NAME.imported beside a list NAME.toml].
     #[arg(long, value_name = "DIR")]
     checks: Option<PathBuf>,
     /// Write no files; every clip is decoded.
@@ -79,6 +101,8 @@ impl DataCommand {
                     format!("{} datasets, {} clips, {megabytes:.0} MB in {}", report.datasets.len(), report.clips, dir.display())
                 })
             }
+            Self::List { name } => list(name.as_deref(), shared),
+            Self::Import { list, only } => import_all(&list, only.as_deref(), shared),
             Self::Check(args) => {
                 let report = args.check()?;
                 shared.result(&report, || report.to_string())?;
@@ -99,7 +123,7 @@ impl CheckArgs {
         let limit = seconds(self.time_limit)?;
         let program = std::env::current_exe().context("cannot find the program itself")?;
         let workers = Workers::new(move || examine(&program, limit), limit);
-        let out = self.checks.clone().unwrap_or_else(|| self.dir.clone());
+        let out = self.checks.clone().unwrap_or_else(|| sources::kept_in(&self.dir));
         let progress = Progress::new("check", "clips", 0);
         let params = CheckParams {
             examine: &|path, known| workers.examine(path, known),
@@ -127,4 +151,75 @@ fn examine(program: &Path, limit: Duration) -> Command {
 fn seconds(value: f64) -> anyhow::Result<Duration> {
     let limit = Duration::try_from_secs_f64(value).ok().filter(|limit| !limit.is_zero());
     limit.with_context(|| format!("--time-limit is {value}; expected a number of seconds above 0"))
+}
+
+fn list(name: Option<&str>, shared: &Shared) -> anyhow::Result<()> {
+    let entries: Vec<&Entry> = readers::all().filter(|entry| name.is_none_or(|name| entry.name == name)).collect();
+    if entries.is_empty() {
+        let known: Vec<&str> = readers::all().map(|entry| entry.name).collect();
+        anyhow::bail!("no dataset or reader named `{}`; there are: {}", name.unwrap_or_default(), known.join(", "));
+    }
+    let value: Vec<Value> = entries.iter().map(|entry| entry_json(entry)).collect();
+    shared.result(&value, || entries.iter().map(|entry| entry_text(entry, name.is_some())).collect::<Vec<_>>().join("\n"))
+}
+
+fn entry_json(entry: &Entry) -> Value {
+    let settings: Vec<Value> = entry
+        .reader
+        .keys()
+        .iter()
+        .map(|key| {
+            let (expected, usual) = (key.value.to_string(), Some(key.usual).filter(|usual| !usual.is_empty()));
+            json!({"name": key.name, "required": key.required, "expected": expected, "default": usual, "meaning": key.meaning})
+        })
+        .collect();
+    json!({"name": entry.name, "title": entry.title, "dataset": entry.facts, "partial": entry.partial, "settings": settings})
+}
+
+fn entry_text(entry: &Entry, settings: bool) -> String {
+    let mut text = format!("{}  {}\n", entry.name, entry.title);
+    if let Some(facts) = entry.facts {
+        for (what, fact) in [
+            ("domain", facts.domain),
+            ("size", facts.size),
+            ("splits", facts.splits),
+            ("licence", facts.licence),
+            ("page", facts.page),
+            ("cite", facts.citation),
+        ] {
+            text += &format!("    {what:<8} {fact}\n");
+        }
+    }
+    for key in entry.reader.keys().iter().filter(|_| settings) {
+        let usual = match (key.required, key.usual) {
+            (true, _) => " [required]".to_owned(),
+            (false, "") => String::new(),
+            (false, usual) => format!(" [default: {usual}]"),
+        };
+        text += &format!("    {} = {}{usual}: {}\n", key.name, key.value, key.meaning);
+    }
+    text
+}
+
+fn import_all(file: &Path, only: Option<&[String]>, shared: &Shared) -> anyhow::Result<()> {
+    let list = SourceList::read(file)?.only(only)?;
+    let progress = Progress::new("import", "datasets", list.datasets.len() as u64);
+    let mut done: Vec<Imported> = Vec::new();
+    for (number, settings) in list.datasets.iter().enumerate() {
+        done.push(import(&list, settings)?);
+        progress.set(number as u64 + 1);
+    }
+    progress.finish();
+    shared.result(&done, || {
+        let line = |imported: &Imported| {
+            let [train, validation, test] = imported.rows;
+            let left_out = match imported.left_out {
+                0 => String::new(),
+                rows => format!(", {rows} rows left out (no clip)"),
+            };
+            let before = if imported.read { "" } else { " (unchanged)" };
+            format!("{}: {train} train, {validation} validation, {test} test rows{left_out}{before}", imported.located.name)
+        };
+        done.iter().map(line).collect::<Vec<_>>().join("\n")
+    })
 }

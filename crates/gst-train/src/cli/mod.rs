@@ -63,7 +63,7 @@ pub(crate) struct Shared {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make the generated suite, or check a folder of datasets.
+    /// Make the generated suite, list what can be read, read it, or check it.
     #[command(subcommand)]
     Data(data::DataCommand),
     /// Measure how far the datasets' gradients are apart.

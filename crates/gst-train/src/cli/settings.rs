@@ -13,8 +13,8 @@ pub(crate) struct Settings {
     /// TOML with any of the settings that a run's config.toml lists; flags go before it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Folder with one folder a dataset (NAME/audio, NAME/train.jsonl, NAME/test.jsonl).
-    #[arg(long, value_name = "DIR")]
+    /// Folder with one folder a dataset (NAME/audio, NAME/train.jsonl, NAME/test.jsonl), or a TOML file that lists datasets.
+    #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Only these datasets, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]

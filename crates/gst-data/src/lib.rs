@@ -25,7 +25,8 @@
 //! | [`audio`] | WAV, FLAC, OGG/Vorbis, MP3 to 16 kHz mono |
 //! | [`mel`] | log-mel features as Whisper's front end defines them |
 //! | [`text`] | byte-level BPE, or any `tokenizer.json` |
-//! | [`ExampleSource`], [`FeatureCache`] | samples ready for a batch, from any thread |
+//! | [`ExampleSource`] | samples ready for a batch, from any thread; broken ones are replaced |
+//! | [`FeatureCache`], [`DiskCache`] | features kept in memory, and on disk between runs |
 //! | [`loader`] | work ahead in threads, handed over in order |
 //! | [`check`] | what is in a folder and what is wrong with it |
 //! | [`suite`] | fourteen generated datasets |
@@ -33,6 +34,7 @@
 mod baseline;
 mod cache;
 mod collection;
+mod disk_cache;
 mod error;
 mod example;
 mod folder;
@@ -50,8 +52,9 @@ pub mod text;
 
 pub use cache::{CacheCounts, CachedClip, DEFAULT_CACHE_BYTES, FeatureCache};
 pub use collection::{Collection, Dataset, MAX_PROBLEMS, OpenParams};
+pub use disk_cache::{DEFAULT_DISK_CACHE_BYTES, DiskCache, DiskCacheCounts, FeatureKey};
 pub use error::{DataError, Place};
-pub use example::{DEFAULT_MAX_SECONDS, Example, ExampleSource, Means, training_texts};
+pub use example::{Broken, DEFAULT_MAX_SECONDS, Example, ExampleSource, MAX_BROKEN_IN_A_ROW, Means, training_texts};
 pub use record::{Record, Split};
 
 /// The README's example, compiled with the doc tests.

@@ -16,6 +16,9 @@ pub const FRAME_LENGTH: usize = 400;
 /// Samples from one frame to the next (10 ms at 16 kHz).
 pub const HOP_LENGTH: usize = 160;
 
+/// Version of the arithmetic, part of the address of features kept on disk: raised by whatever changes a value.
+pub const VERSION: u32 = 1;
+
 /// Smallest power before the logarithm.
 const FLOOR: f64 = 1e-10;
 

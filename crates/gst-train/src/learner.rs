@@ -28,6 +28,8 @@ pub(crate) struct Learner<'a> {
     cost: Cost,
     /// Time spent waiting for data.
     pub(crate) waited: Duration,
+    /// The same before the last step.
+    waited_before: Duration,
     loss: f64,
     /// Weighted token accuracy at the last evaluation, in `[0, 1]`.
     pub(crate) score: Option<f64>,
@@ -48,6 +50,7 @@ impl<'a> Learner<'a> {
             began: 0,
             cost: Cost::default(),
             waited: Duration::ZERO,
+            waited_before: Duration::ZERO,
             loss: f64::NAN,
             score: None,
         })
@@ -96,7 +99,10 @@ impl<'a> Learner<'a> {
         let learning_rate = self.rate.at(batch.step - self.began);
         self.model = self.optimizer.step(learning_rate, self.model.clone(), gradients);
         self.cost += batch.cost;
-        self.cost.wall_seconds += began.elapsed().as_secs_f64();
+        let worked = began.elapsed().as_secs_f64();
+        self.cost.wall_seconds += worked;
+        let waited = self.waited.saturating_sub(self.waited_before).as_secs_f64();
+        self.waited_before = self.waited;
         let named = |(dataset, (samples, sum, tokens)): (usize, (u64, f64, usize))| {
             (self.names[dataset].clone(), DatasetStep { samples, loss: sum / tokens.max(1) as f64 })
         };
@@ -112,6 +118,7 @@ impl<'a> Learner<'a> {
             audio_seconds: cost.audio_seconds,
             wall_seconds: cost.wall_seconds,
             data_wait_seconds: self.waited.as_secs_f64(),
+            data_wait_share: waited / (waited + worked).max(f64::MIN_POSITIVE),
             datasets: datasets.into_iter().map(named).collect(),
         })
     }

@@ -27,6 +27,7 @@
 //! | [`batches`], [`augment`] | the draws of one step, as padded batches |
 //! | [`trainer`], [`optimizer`], [`rate`] | the loop |
 //! | [`evaluate`], [`ledger`] | accuracy per dataset; `metrics.jsonl` and `result.json` |
+//! | [`quarantine`] | broken samples: counted, listed, too many an error |
 //! | [`probe`] | gradients of every dataset after a warm-up |
 //! | [`run`], [`checkpoint`] | folders on disk |
 //! | [`device`] | the one place that names backends |
@@ -45,6 +46,7 @@ pub mod optimizer;
 mod plan;
 pub mod probe;
 pub mod progress;
+pub mod quarantine;
 pub mod rate;
 pub mod run;
 pub mod seed;

@@ -22,6 +22,7 @@ use crate::batches::{Batcher, collate, example_cost};
 use crate::learner::Learner;
 use crate::ledger::Event;
 use crate::progress::Progress;
+use crate::quarantine::Quarantine;
 use crate::rate::RateShape;
 use crate::{Setup, TrainConfig, TrainError, seed};
 
@@ -115,6 +116,7 @@ pub fn measure(
     let all: Vec<usize> = (0..facts.len()).collect();
     progress.total(steps + (facts.len() * probe.batches * probe.points.len()) as u64);
 
+    let mut quarantine = Quarantine::unlisted(setup, &schedule, &config);
     let mut losses = WarmupLosses::new(steps);
     let mut done = 0;
     let mut samples = Vec::with_capacity(probe.points.len());
@@ -127,7 +129,11 @@ pub fn measure(
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            losses.add(&learner.step(&batcher.step(step)?, 0, &batcher)?);
+            let batch = batcher.step(step)?;
+            for broken in quarantine.add(&batch.set_aside)? {
+                progress.line(&format!("set aside: {}", broken.reason));
+            }
+            losses.add(&learner.step(&batch, 0, &batcher)?);
             done += 1;
             progress.set(done);
         }
@@ -210,7 +216,7 @@ impl ModuleMapper for Still {
     }
 }
 
-/// Record indices of each probe batch of a dataset. No clip is in two batches.
+/// Record indices of each probe batch of a dataset. No clip is in two batches; broken clips are in none.
 fn split_by_clip(setup: &Setup, dataset: usize, probe: &ProbeConfig, run_seed: u64) -> Vec<Vec<usize>> {
     let mut clips: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for (index, record) in setup.records(dataset, Split::Train).iter().enumerate() {
@@ -219,7 +225,10 @@ fn split_by_clip(setup: &Setup, dataset: usize, probe: &ProbeConfig, run_seed: u
     }
     let clips: Vec<Vec<usize>> = clips.into_values().collect();
     let size = probe.batch_size.min(clips.len() / probe.batches).max(1);
-    clips.chunks(size).take(probe.batches).map(|chunk| chunk.iter().map(|records| records[0]).collect()).collect()
+    let usable = |records: &Vec<usize>| setup.source.load(Split::Train, dataset, records[0]).is_ok();
+    let records: Vec<usize> =
+        clips.iter().filter(|records| usable(records)).take(size * probe.batches).map(|records| records[0]).collect();
+    records.chunks(size).map(<[usize]>::to_vec).collect()
 }
 
 struct Gradients<'a> {

@@ -13,6 +13,7 @@ use crate::learner::Learner;
 use crate::ledger::{Event, Ledger, RunResult, peak_memory_bytes};
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::quarantine::Quarantine;
 use crate::validation::Validation;
 use crate::{RunFolder, Setup, TrainConfig, TrainError};
 
@@ -65,6 +66,7 @@ impl<'a> Trainer<'a> {
     pub fn run(&mut self, stop: &AtomicBool, progress: &Progress) -> Result<Outcome, TrainError> {
         let mut plan = Plan::new(self.setup, self.config, self.schedule.body.clone())?;
         let mut ledger = Ledger::create(&self.folder.metrics_path())?;
+        let mut quarantine = Quarantine::open(&self.folder.quarantine_path(), 0, self.setup, plan.schedule(), self.config)?;
         let mut learner = Learner::new(self.setup, self.config, plan.schedule())?;
         let mut validation = Validation::new(self.setup, plan.collection(), plan.weights());
         let checkpoints = self.folder.checkpoints();
@@ -89,6 +91,7 @@ impl<'a> Trainer<'a> {
                 return Ok(Outcome::Stopped { step: at });
             }
             let batch = plan.next_batch()?;
+            quarantine.add(&batch.set_aside)?;
             learner.waited = plan.waited();
             let step = learner.step(&batch, number, plan.batcher());
             if matches!(step, Err(TrainError::NotFinite { .. })) {
@@ -103,6 +106,7 @@ impl<'a> Trainer<'a> {
             if ends || is_multiple(at, evaluate_every) {
                 let only = stage.reset.then_some(stage.datasets.as_slice());
                 let scores = validation.evaluate(&learner.model, only)?;
+                quarantine.add(&std::mem::take(&mut validation.set_aside))?;
                 learner.score = Some(scores.weighted.token_accuracy);
                 let decided = plan.evaluated(at, &scores)?;
                 ledger.write(&learner.evaluation("validation", at, number, scores))?;
@@ -119,9 +123,14 @@ impl<'a> Trainer<'a> {
         }
         checkpoint::save(&checkpoints, at, &learner.model, checkpoint_every > 0)?;
         let (last, test) = validation.finish(&learner.model)?;
+        quarantine.add(&std::mem::take(&mut validation.set_aside))?;
+        if !quarantine.is_empty() {
+            let list = self.folder.quarantine_path();
+            progress.line(&format!("{} broken records were set aside; {} lists them", quarantine.len(), list.display()));
+        }
         let stage = plan.schedule().stages.len().saturating_sub(1);
         ledger.write(&learner.evaluation("test", at, stage, test.clone()))?;
-        let result = self.result(&learner, validation.seconds, last, test);
+        let result = self.result(&learner, quarantine.len(), validation.seconds, last, test);
         self.folder.finish(&result)?;
         Ok(Outcome::Finished(Box::new(result.body)))
     }
@@ -139,7 +148,14 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    fn result(&self, learner: &Learner<'_>, seconds: f64, validation: Evaluation, test: Evaluation) -> Document<RunResult> {
+    fn result(
+        &self,
+        learner: &Learner<'_>,
+        set_aside: usize,
+        seconds: f64,
+        validation: Evaluation,
+        test: Evaluation,
+    ) -> Document<RunResult> {
         let schedule = &self.schedule.body;
         let body = RunResult {
             strategy: schedule.strategy.to_string(),
@@ -149,6 +165,7 @@ impl<'a> Trainer<'a> {
             parameters: learner.model.num_params(),
             cost: learner.cost(),
             probe_cost: schedule.probe_cost,
+            set_aside,
             evaluation_seconds: seconds,
             peak_memory_bytes: peak_memory_bytes(),
             validation,

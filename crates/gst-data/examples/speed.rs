@@ -1,0 +1,82 @@
+//! How fast one thread decodes, resamples and extracts features: by itself, or asked line by line by another program, so that a
+//! reference can be measured alternately (`xtask/reference/speed.py`).
+#![allow(clippy::print_stdout, reason = "an example talks to its reader")]
+
+use std::{
+    collections::HashMap,
+    error::Error,
+    hint::black_box,
+    io::BufRead,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use gst_data::{audio, mel::LogMel};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    if std::env::args().any(|argument| argument == "--serve") {
+        return serve();
+    }
+    let mel = LogMel::new(80)?;
+    for seconds in [1, 10, 30] {
+        let samples = signal(16_000 * seconds);
+        report(&format!("log-mel of {seconds} s"), f64::from(seconds), best(|| Ok(drop(black_box(mel.extract(&samples)))))?);
+    }
+    for rate in [22_050, 44_100, 48_000] {
+        let samples = signal(10 * rate);
+        report(
+            &format!("10 s from {rate} Hz to 16 kHz"),
+            10.0,
+            best(|| Ok(drop(black_box(audio::resample(samples.clone(), rate)?))))?,
+        );
+    }
+    Ok(())
+}
+
+/// Answers `logmel FILE`, `resample FILE RATE` (files of 32-bit floats) and `decode FILE` with the seconds of one call.
+fn serve() -> Result<(), Box<dyn Error>> {
+    let mel = LogMel::new(80)?;
+    let mut kept: HashMap<String, Vec<f32>> = HashMap::new();
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (&command, file) = (words.first().unwrap_or(&""), *words.get(1).ok_or("a file is expected")?);
+        if command != "decode" && !kept.contains_key(file) {
+            let bytes = std::fs::read(file)?;
+            kept.insert(file.to_owned(), bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect());
+        }
+        let samples = kept.get(file).map_or(&[][..], Vec::as_slice);
+        let took = match command {
+            "logmel" => timed(|| Ok(drop(black_box(mel.extract(samples)))))?,
+            "resample" => {
+                let (rate, copy) = (words.get(2).ok_or("a rate is expected")?.parse()?, samples.to_vec());
+                timed(move || Ok(drop(black_box(audio::resample(copy, rate)?))))?
+            }
+            "decode" => timed(|| Ok(drop(black_box(audio::decode(Path::new(file))?))))?,
+            other => return Err(format!("`{other}`: expected logmel, resample or decode").into()),
+        };
+        println!("{}", took.as_secs_f64());
+    }
+    Ok(())
+}
+
+/// Two tones, so that no frame is silent.
+fn signal(samples: u32) -> Vec<f32> {
+    (0..samples).map(|n| (n as f32 * 0.05).sin() * 0.4 + (n as f32 * 0.31).sin() * 0.2).collect()
+}
+
+fn timed(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed())
+}
+
+/// The shortest of several calls, the first of which makes the plans.
+fn best(mut work: impl FnMut() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
+    let times = (0..10).map(|_| timed(&mut work)).collect::<Result<Vec<_>, _>>()?;
+    Ok(times.into_iter().min().unwrap_or_default())
+}
+
+fn report(what: &str, audio_seconds: f64, took: Duration) {
+    println!("{what:28} {:8.2} ms, {:6.0} times real time", took.as_secs_f64() * 1e3, audio_seconds / took.as_secs_f64());
+}

@@ -33,6 +33,8 @@ enum Check {
     Clippy,
     /// `cargo test --workspace`.
     Test,
+    /// The fuzz targets compile.
+    Fuzz,
     /// The documentation builds without a warning.
     Doc,
     /// Every example runs.
@@ -48,6 +50,7 @@ impl Check {
             Self::Tidy => "tidy",
             Self::Clippy => "clippy",
             Self::Test => "test",
+            Self::Fuzz => "fuzz",
             Self::Doc => "doc",
             Self::Examples => "examples",
             Self::Quick => "quick",
@@ -65,6 +68,7 @@ impl Check {
             Self::Tidy => tidy::run(),
             Self::Clippy => succeed(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
             Self::Test => succeed(&mut cargo(&["test", "--workspace"])),
+            Self::Fuzz => succeed(&mut cargo(&["check", "--manifest-path", "fuzz/Cargo.toml", "--bins", "--locked"])),
             Self::Doc => succeed(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
             Self::Examples => examples(root),
             Self::Quick => quick(root),

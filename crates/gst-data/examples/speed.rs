@@ -33,29 +33,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Answers `logmel FILE`, `resample FILE RATE` (files of 32-bit floats) and `decode FILE` with the seconds of one call.
+/// Does `COUNT logmel FILE`, `COUNT resample FILE RATE` (files of 32-bit floats) or `COUNT decode FILE` so many times, then says
+/// `done`.
 fn serve() -> Result<(), Box<dyn Error>> {
     let mel = LogMel::new(80)?;
     let mut kept: HashMap<String, Vec<f32>> = HashMap::new();
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let words: Vec<&str> = line.split_whitespace().collect();
-        let (&command, file) = (words.first().unwrap_or(&""), *words.get(1).ok_or("a file is expected")?);
+        let &[count, command, file, ..] = words.as_slice() else { return Err("a count, a command and a file are expected".into()) };
         if command != "decode" && !kept.contains_key(file) {
             let bytes = std::fs::read(file)?;
             kept.insert(file.to_owned(), bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect());
         }
         let samples = kept.get(file).map_or(&[][..], Vec::as_slice);
-        let took = match command {
-            "logmel" => timed(|| Ok(drop(black_box(mel.extract(samples)))))?,
-            "resample" => {
-                let (rate, copy) = (words.get(2).ok_or("a rate is expected")?.parse()?, samples.to_vec());
-                timed(move || Ok(drop(black_box(audio::resample(copy, rate)?))))?
+        for _ in 0..count.parse::<usize>()? {
+            match command {
+                "logmel" => drop(black_box(mel.extract(samples))),
+                "resample" => {
+                    let rate = words.get(3).ok_or("a rate is expected")?.parse()?;
+                    drop(black_box(audio::resample(samples.to_vec(), rate)?));
+                }
+                "decode" => drop(black_box(audio::decode(Path::new(file))?)),
+                other => return Err(format!("`{other}`: expected logmel, resample or decode").into()),
             }
-            "decode" => timed(|| Ok(drop(black_box(audio::decode(Path::new(file))?))))?,
-            other => return Err(format!("`{other}`: expected logmel, resample or decode").into()),
-        };
-        println!("{}", took.as_secs_f64());
+        }
+        println!("done");
     }
     Ok(())
 }
@@ -65,16 +68,15 @@ fn signal(samples: u32) -> Vec<f32> {
     (0..samples).map(|n| (n as f32 * 0.05).sin() * 0.4 + (n as f32 * 0.31).sin() * 0.2).collect()
 }
 
-fn timed(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
-    let start = Instant::now();
-    work()?;
-    Ok(start.elapsed())
-}
-
 /// The shortest of several calls, the first of which makes the plans.
 fn best(mut work: impl FnMut() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
-    let times = (0..10).map(|_| timed(&mut work)).collect::<Result<Vec<_>, _>>()?;
-    Ok(times.into_iter().min().unwrap_or_default())
+    let mut best = Duration::MAX;
+    for _ in 0..10 {
+        let start = Instant::now();
+        work()?;
+        best = best.min(start.elapsed());
+    }
+    Ok(best)
 }
 
 fn report(what: &str, audio_seconds: f64, took: Duration) {

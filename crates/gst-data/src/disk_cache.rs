@@ -201,7 +201,8 @@ impl DiskCache {
         }
     }
 
-    fn path(&self, key: &FeatureKey) -> PathBuf {
+    /// The file of the entry under `key`, which may not be there.
+    pub fn path(&self, key: &FeatureKey) -> PathBuf {
         self.root.join(&key.0[..2]).join(format!("{}.features", key.0))
     }
 

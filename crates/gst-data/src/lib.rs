@@ -33,6 +33,7 @@
 
 mod baseline;
 mod cache;
+mod caught;
 mod collection;
 mod disk_cache;
 mod error;

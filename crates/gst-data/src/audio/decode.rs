@@ -1,6 +1,5 @@
 use std::{
     fs::File,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     time::Duration,
 };
@@ -23,6 +22,7 @@ use super::{
     AudioError, MAX_CHANNELS, MAX_DECODE_SECONDS, MAX_EMPTY_PACKETS, MAX_FILE_BYTES, MAX_SAMPLE, MAX_SOURCE_RATE,
     MIN_CLIP_SAMPLES, MIN_SOURCE_RATE, SAMPLE_RATE, max_seconds, patience::in_time, resample, source::BoundedFile,
 };
+use crate::caught::caught;
 
 const LIMIT: Duration = Duration::from_secs(MAX_DECODE_SECONDS);
 
@@ -70,14 +70,7 @@ pub fn duration(path: &Path) -> Result<f64, AudioError> {
 
 /// Turns a panic of a decoder into an error of the file.
 fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, AudioError>) -> Result<T, AudioError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
-        let reason = payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "panicked".into());
-        Err(AudioError::Decoder { path: path.into(), reason })
-    })
+    caught(work).unwrap_or_else(|reason| Err(AudioError::Decoder { path: path.into(), reason }))
 }
 
 fn waveform(path: &Path, mono: Mono) -> Result<Waveform, AudioError> {

@@ -23,9 +23,9 @@ use gst_data::{
 use gst_grouping::Grouping;
 use gst_schedule::{Draws, Schedule};
 
-pub use run::main;
 #[cfg(feature = "libfuzzer")]
 pub use libfuzzer_sys;
+pub use run::main;
 
 /// The program of one target: libFuzzer's with the feature `libfuzzer`, a mutator of our own without.
 #[cfg(feature = "libfuzzer")]

@@ -21,8 +21,26 @@ const LONGEST: usize = 1 << 17;
 
 /// Texts that parsers of numbers and of structure trip over.
 const TOKENS: [&str; 20] = [
-    "-1", "0", "1e999", "-0.0", "1e-400", "18446744073709551616", "9223372036854775808", "4294967296", "null", "true", "NaN", "[]",
-    "{}", "\"", "\\u0000", "\\ud800", "..", "/", "\u{feff}", "\n",
+    "-1",
+    "0",
+    "1e999",
+    "-0.0",
+    "1e-400",
+    "18446744073709551616",
+    "9223372036854775808",
+    "4294967296",
+    "null",
+    "true",
+    "NaN",
+    "[]",
+    "{}",
+    "\"",
+    "\\u0000",
+    "\\ud800",
+    "..",
+    "/",
+    "\u{feff}",
+    "\n",
 ];
 
 /// What is being tried, since when.
@@ -61,7 +79,10 @@ pub fn main(name: &str, seeds: Vec<Vec<u8>>, check: fn(&[u8])) -> ExitCode {
         slowest = slowest.max(started.elapsed());
         runs += 1;
     }
-    println!("{name}: {runs} inputs in {:.0} s, seed {seed}, slowest {slowest:.1?}: no panic, no hang", began.elapsed().as_secs_f64());
+    println!(
+        "{name}: {runs} inputs in {:.0} s, seed {seed}, slowest {slowest:.1?}: no panic, no hang",
+        began.elapsed().as_secs_f64()
+    );
     ExitCode::SUCCESS
 }
 
@@ -84,7 +105,11 @@ fn keep(name: &str, kind: &str, number: u64, bytes: &[u8]) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("artifacts").join(name);
     let path = folder.join(format!("{kind}-{number}"));
     let kept = fs::create_dir_all(&folder).and_then(|()| fs::write(&path, bytes));
-    eprintln!("{name}: {kind} on {} bytes, {}", bytes.len(), kept.map_or_else(|error| error.to_string(), |()| path.display().to_string()));
+    eprintln!(
+        "{name}: {kind} on {} bytes, {}",
+        bytes.len(),
+        kept.map_or_else(|error| error.to_string(), |()| path.display().to_string())
+    );
 }
 
 fn mutate(seeds: &[Vec<u8>], rng: &mut ChaCha8Rng) -> Vec<u8> {

@@ -41,7 +41,9 @@ fn serve() -> Result<(), Box<dyn Error>> {
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let words: Vec<&str> = line.split_whitespace().collect();
-        let &[count, command, file, ..] = words.as_slice() else { return Err("a count, a command and a file are expected".into()) };
+        let &[count, command, file, ..] = words.as_slice() else {
+            return Err("a count, a command and a file are expected".into());
+        };
         if command != "decode" && !kept.contains_key(file) {
             let bytes = std::fs::read(file)?;
             kept.insert(file.to_owned(), bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect());

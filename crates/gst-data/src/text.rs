@@ -198,7 +198,8 @@ impl TextTokenizer {
     /// When the tokenizer refuses the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TextError> {
         let failed = |reason: String| TextError::Encode { text: text.chars().take(80).collect(), reason };
-        let encoding = caught(|| self.inner.encode_fast(text, false)).map_err(failed)?.map_err(|error| failed(error.to_string()))?;
+        let encoding =
+            caught(|| self.inner.encode_fast(text, false)).map_err(failed)?.map_err(|error| failed(error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
     }
 

@@ -90,9 +90,24 @@ fn table() {
     );
     check("truncated.flac", &half("tone_16000_mono.flac"), |e| matches!(e, Truncated { expected: 6_400, .. }), "of 6400 samples");
     check("truncated.mp3", &half("tone_44100_stereo.mp3"), |e| matches!(e, Truncated { .. }), "truncated");
-    check("0hz.wav", &wav(1, 1, 0, 16, 3_200, &pcm(1_600)), |e| matches!(e, Rate { rate: 0, .. } | Unrecognised { .. } | Decoder { .. }), "");
-    check("1hz.wav", &wav(1, 1, 1, 16, 3_200, &pcm(1_600)), |e| matches!(e, Rate { rate: 1, .. }), "1 Hz; expected 2000 to 768000");
-    check("4ghz.wav", &wav(1, 1, u32::MAX, 16, 3_200, &pcm(1_600)), |e| matches!(e, Rate { rate: u32::MAX, .. }), "4294967295 Hz");
+    check(
+        "0hz.wav",
+        &wav(1, 1, 0, 16, 3_200, &pcm(1_600)),
+        |e| matches!(e, Rate { rate: 0, .. } | Unrecognised { .. } | Decoder { .. }),
+        "",
+    );
+    check(
+        "1hz.wav",
+        &wav(1, 1, 1, 16, 3_200, &pcm(1_600)),
+        |e| matches!(e, Rate { rate: 1, .. }),
+        "1 Hz; expected 2000 to 768000",
+    );
+    check(
+        "4ghz.wav",
+        &wav(1, 1, u32::MAX, 16, 3_200, &pcm(1_600)),
+        |e| matches!(e, Rate { rate: u32::MAX, .. }),
+        "4294967295 Hz",
+    );
     check("0bits.wav", &wav(1, 1, 16_000, 0, 3_200, &pcm(1_600)), |e| !matches!(e, TooSlow { .. }), "");
     check("0channels.wav", &wav(1, 0, 16_000, 16, 3_200, &pcm(1_600)), |e| !matches!(e, TooSlow { .. }), "");
     check(
@@ -124,11 +139,26 @@ fn table() {
         bytes[20] &= 0x0f;
     });
     check("0hz.flac", &no_rate, |e| matches!(e, Rate { .. } | Unrecognised { .. }), "");
-    check("nan.wav", &with_one(f32::NAN), |e| matches!(e, BadSample { index: 700, .. }), "sample 700 is NaN; expected a finite value");
+    check(
+        "nan.wav",
+        &with_one(f32::NAN),
+        |e| matches!(e, BadSample { index: 700, .. }),
+        "sample 700 is NaN; expected a finite value",
+    );
     check("inf.wav", &with_one(f32::INFINITY), |e| matches!(e, BadSample { index: 700, .. }), "sample 700 is inf");
     check("1e29.wav", &with_one(-1e29), |e| matches!(e, BadSample { index: 700, .. }), "within ±64");
-    check("int16_scale.wav", &floats((0..1600).map(|n| n as f32)), |e| matches!(e, BadSample { index: 65, .. }), "full scale is ±1");
-    check("short.wav", &wav(1, 1, 16_000, 16, 318, &pcm(159)), |e| matches!(e, TooShort { samples: 159, .. }), "at least 160 (10 ms)");
+    check(
+        "int16_scale.wav",
+        &floats((0..1600).map(|n| n as f32)),
+        |e| matches!(e, BadSample { index: 65, .. }),
+        "full scale is ±1",
+    );
+    check(
+        "short.wav",
+        &wav(1, 1, 16_000, 16, 318, &pcm(159)),
+        |e| matches!(e, TooShort { samples: 159, .. }),
+        "at least 160 (10 ms)",
+    );
     check("no_samples.wav", &wav(1, 1, 16_000, 16, 0, b""), |e| matches!(e, TooShort { .. } | Unrecognised { .. }), "");
     check("adpcm.wav", &wav(0x11, 1, 16_000, 4, 1_600, &pcm(800)), |e| matches!(e, Unsupported { .. } | Unrecognised { .. }), "");
     assert!(rows >= 30);

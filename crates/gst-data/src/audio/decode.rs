@@ -1,8 +1,4 @@
-use std::{
-    fs::File,
-    path::Path,
-    time::Duration,
-};
+use std::{fs::File, path::Path, time::Duration};
 
 use symphonia::core::{
     codecs::{

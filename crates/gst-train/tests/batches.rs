@@ -42,7 +42,7 @@ fn parts_of_like_length_hold_the_samples_of_the_step() {
         assert!(ends.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{ends:?}");
         assert_eq!(
             batch.bytes(),
-            batch.parts.iter().map(|part| 4 * part.batch.len() * part.batch.max_frames * part.batch.mels).sum()
+            batch.parts.iter().map(|part| 4 * part.batch.len() * part.batch.max_frames * part.batch.mels).sum::<usize>()
         );
 
         // Frames with padding, as they are and in the order of the draws.

@@ -38,6 +38,8 @@ enum Check {
     Test,
     /// `gst` without its model compiles no Burn and still serves saved gradients.
     WithoutModel,
+    /// The fuzz targets compile.
+    Fuzz,
     /// The documentation builds without a warning.
     Doc,
     /// Each planning crate packs, and builds from its package alone.
@@ -58,6 +60,7 @@ impl Check {
             Self::Clippy => "clippy",
             Self::Test => "test",
             Self::WithoutModel => "without-model",
+            Self::Fuzz => "fuzz",
             Self::Doc => "doc",
             Self::Backends => "backends",
             Self::Package => "package",
@@ -78,6 +81,7 @@ impl Check {
             Self::Clippy => succeed(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
             Self::Test => succeed(&mut cargo(&["test", "--workspace"])),
             Self::WithoutModel => without_model(root),
+            Self::Fuzz => succeed(&mut cargo(&["check", "--manifest-path", "fuzz/Cargo.toml", "--bins", "--locked"])),
             Self::Doc => succeed(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
             Self::Backends => backends(root),
             Self::Package => package(root),

@@ -309,6 +309,23 @@ pub enum DataError {
         /// What is wrong with the file.
         source: AudioError,
     },
+    /// So many records in a row are broken that something larger is.
+    #[error(
+        "dataset {dataset}: {found} {split} records in a row cannot be used, of {records}; the first: {first}; is the folder \
+         complete? `gst data check` lists all"
+    )]
+    BrokenInARow {
+        /// Name of the dataset.
+        dataset: String,
+        /// The split.
+        split: crate::Split,
+        /// How many were tried.
+        found: usize,
+        /// Records in that split.
+        records: usize,
+        /// What is wrong with the first of them.
+        first: Box<DataError>,
+    },
     /// A question or answer could not be encoded.
     #[error("dataset {dataset}, record `{id}`: {source}")]
     Text {
@@ -325,6 +342,11 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// Whether one record alone is broken, so that another can take its place.
+    pub fn is_of_one_record(&self) -> bool {
+        matches!(self, Self::Audio { .. } | Self::Text { .. })
+    }
+
     /// The dataset it is about, if it is about one.
     pub fn dataset(&self) -> Option<&str> {
         match self {
@@ -349,6 +371,7 @@ impl DataError {
             | Self::Temporary { dataset, .. }
             | Self::NothingLeft { dataset, .. }
             | Self::NoSuchRecord { dataset, .. }
+            | Self::BrokenInARow { dataset, .. }
             | Self::Audio { dataset, .. }
             | Self::Text { dataset, .. } => Some(dataset),
             Self::Source(source) => source.dataset(),

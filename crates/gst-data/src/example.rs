@@ -9,6 +9,7 @@ use crate::{
     cache::{CachedClip, DEFAULT_CACHE_BYTES, FeatureCache},
     collection::Collection,
     dataset::Dataset,
+    disk_cache::{DiskCache, FeatureKey},
     error::DataError,
     mel::{Features, LogMel},
     record::{Record, Split},
@@ -17,6 +18,9 @@ use crate::{
 
 /// Seconds of a clip that are used unless set otherwise (Whisper's window); the rest is cut off.
 pub const DEFAULT_MAX_SECONDS: f64 = 30.0;
+
+/// Records tried in the place of a broken one before a dataset counts as unusable.
+pub const MAX_BROKEN_IN_A_ROW: usize = 64;
 
 /// One sample, ready for a batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +39,15 @@ pub struct Example {
     pub audio_seconds: f64,
 }
 
+/// A record that could not be loaded, and why.
+#[derive(Debug)]
+pub struct Broken {
+    /// Position of the record in its split.
+    pub record: usize,
+    /// What is wrong with its clip or its texts.
+    pub error: DataError,
+}
+
 /// Means over the training records of one dataset.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Means {
@@ -51,6 +64,7 @@ pub struct ExampleSource {
     tokenizer: Arc<TextTokenizer>,
     mel: LogMel,
     cache: Arc<FeatureCache>,
+    disk: Option<Arc<DiskCache>>,
     max_seconds: f64,
     padded: bool,
 }
@@ -59,13 +73,20 @@ impl ExampleSource {
     /// A source with a cache of [`DEFAULT_CACHE_BYTES`] of its own.
     pub fn new(collection: Arc<Collection>, tokenizer: Arc<TextTokenizer>, mel: LogMel) -> Self {
         let cache = Arc::new(FeatureCache::new(DEFAULT_CACHE_BYTES));
-        Self { collection, tokenizer, mel, cache, max_seconds: DEFAULT_MAX_SECONDS, padded: false }
+        Self { collection, tokenizer, mel, cache, disk: None, max_seconds: DEFAULT_MAX_SECONDS, padded: false }
     }
 
     /// Keeps features in `cache`, which only sources of equal features may share: same bands, seconds and padding.
     #[must_use]
     pub fn with_cache(mut self, cache: Arc<FeatureCache>) -> Self {
         self.cache = cache;
+        self
+    }
+
+    /// Looks for features in `disk` before it decodes, and leaves there what it decodes. Any sources may share it.
+    #[must_use]
+    pub fn with_disk_cache(mut self, disk: Arc<DiskCache>) -> Self {
+        self.disk = Some(disk);
         self
     }
 
@@ -120,6 +141,31 @@ impl ExampleSource {
         Ok(Example { dataset, record: index, features: clip.features, prompt, answer, audio_seconds: clip.seconds })
     }
 
+    /// Loads one example; where its record is broken, the next of its split that is not, in turn from the first again after the
+    /// last. So what takes a broken record's place depends on the files alone, not on threads or on what was loaded before.
+    /// Also gives the broken records met on the way.
+    ///
+    /// # Errors
+    /// When there is no such record, [`MAX_BROKEN_IN_A_ROW`] (or all) are broken, or something else than a record is.
+    pub fn load_usable(&self, split: Split, dataset: usize, index: usize) -> Result<(Example, Vec<Broken>), DataError> {
+        let (owner, _) = self.record(split, dataset, index)?;
+        let records = owner.len(split);
+        let mut broken = Vec::new();
+        for offset in 0..records.min(MAX_BROKEN_IN_A_ROW) {
+            let record = (index + offset) % records;
+            match self.load(split, dataset, record) {
+                Ok(example) => return Ok((example, broken)),
+                Err(error) if error.is_of_one_record() => broken.push(Broken { record, error }),
+                Err(error) => return Err(error),
+            }
+        }
+        let (dataset, found) = (owner.name.clone(), broken.len());
+        match broken.into_iter().next() {
+            Some(first) => Err(DataError::BrokenInARow { dataset, split, found, records, first: Box::new(first.error) }),
+            None => Err(DataError::NoSuchRecord { dataset, split, index, records }),
+        }
+    }
+
     /// Token ids of a question as [`load`](Self::load) makes them.
     ///
     /// # Errors
@@ -146,13 +192,14 @@ impl ExampleSource {
         (features, used.len() as f64 / f64::from(SAMPLE_RATE))
     }
 
-    /// Means over the training records of a dataset, for planning; lengths are read from the audio headers.
+    /// Means over the training records of a dataset, for planning; lengths are read from the audio headers. Records with a broken
+    /// header or text are left out, as [`load_usable`](Self::load_usable) does.
     ///
     /// # Errors
-    /// When there is no such dataset, a header cannot be read, or a text cannot be encoded.
+    /// When there is no such dataset, or no record of it can be read: then what is wrong with the first.
     pub fn means(&self, dataset: usize) -> Result<Means, DataError> {
         let (owner, _) = self.record(Split::Train, dataset, 0)?;
-        let sums: Result<Vec<(usize, f64)>, DataError> = (0..owner.len(Split::Train))
+        let facts: Vec<Result<(usize, f64), DataError>> = (0..owner.len(Split::Train))
             .into_par_iter()
             .map(|index| {
                 let record = owner.record(Split::Train, index)?;
@@ -167,7 +214,18 @@ impl ExampleSource {
                 Ok((tokens, seconds.min(self.max_seconds)))
             })
             .collect();
-        let sums = sums?;
+        let (mut sums, mut first) = (Vec::with_capacity(facts.len()), None);
+        for fact in facts {
+            match fact {
+                Ok(fact) => sums.push(fact),
+                Err(error) => {
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        if let Some(error) = first.filter(|_| sums.is_empty()) {
+            return Err(error);
+        }
         let count = sums.len() as f64;
         // Summed in order, so that the result does not depend on the threads.
         let tokens = sums.iter().map(|(tokens, _)| *tokens as f64).sum::<f64>() / count;
@@ -180,13 +238,23 @@ impl ExampleSource {
         if let Some(clip) = self.cache.get(&path) {
             return Ok(clip);
         }
-        let waveform = audio::decode(&path).map_err(|source| DataError::Audio {
-            dataset: dataset.name.clone(),
-            id: record.id.clone(),
-            source,
-        })?;
-        let (features, seconds) = self.features(&waveform.samples);
-        let clip = CachedClip { features: Arc::new(features), seconds };
+        let audio = |source| DataError::Audio { dataset: dataset.name.clone(), id: record.id.clone(), source };
+        // A file that cannot be read is decoded all the same, for the error that says so.
+        let key = || FeatureKey::new(&path, &self.mel, self.max_seconds, self.padded).ok();
+        let disk = self.disk.as_ref().and_then(|disk| Some((disk, key()?)));
+        let kept = disk.as_ref().and_then(|(disk, key)| disk.get(key));
+        let clip = match kept {
+            Some(clip) => clip,
+            None => {
+                let waveform = audio::decode(&path).map_err(audio)?;
+                let (features, seconds) = self.features(&waveform.samples);
+                let clip = CachedClip { features: Arc::new(features), seconds };
+                if let Some((disk, key)) = disk {
+                    disk.put(&key, &clip);
+                }
+                clip
+            }
+        };
         self.cache.put(path, clip.clone());
         Ok(clip)
     }

@@ -27,7 +27,8 @@
 //! | [`audio`] | WAV, FLAC, OGG/Vorbis, MP3 to 16 kHz mono |
 //! | [`mel`] | log-mel features as Whisper's front end defines them |
 //! | [`text`] | byte-level BPE, or any `tokenizer.json` |
-//! | [`ExampleSource`], [`FeatureCache`] | samples ready for a batch, from any thread |
+//! | [`ExampleSource`] | samples ready for a batch, from any thread; broken ones are replaced |
+//! | [`FeatureCache`], [`DiskCache`] | features kept in memory, and on disk between runs |
 //! | [`loader`] | work ahead in threads, handed over in order |
 //! | [`check`] | what is in a folder, what is wrong with it, and what is set aside; child processes that decode |
 //! | [`suite`] | fourteen generated datasets |
@@ -36,8 +37,10 @@ mod admission;
 mod baseline;
 mod builder;
 mod cache;
+mod caught;
 mod collection;
 mod dataset;
+mod disk_cache;
 mod error;
 mod example;
 mod folder;
@@ -64,8 +67,9 @@ pub use builder::DatasetBuilder;
 pub use cache::{CacheCounts, CachedClip, DEFAULT_CACHE_BYTES, FeatureCache};
 pub use collection::{Collection, MAX_PROBLEMS, OpenParams};
 pub use dataset::{Dataset, LeftOut};
+pub use disk_cache::{DEFAULT_DISK_CACHE_BYTES, DiskCache, DiskCacheCounts, FeatureKey};
 pub use error::{DataError, Place};
-pub use example::{DEFAULT_MAX_SECONDS, Example, ExampleSource, Means, training_texts};
+pub use example::{Broken, DEFAULT_MAX_SECONDS, Example, ExampleSource, MAX_BROKEN_IN_A_ROW, Means, training_texts};
 pub use hash::ContentHash;
 pub use record::{Record, Split};
 pub use rows::MAX_RECORDS;

@@ -11,9 +11,9 @@ use std::{
 
 /// Results of `f` over `jobs` in the order of the jobs, whatever the number of workers.
 ///
-/// At most `depth` jobs are begun and not yet handed over, which bounds memory. With no worker (or when no thread can be
-/// started) a job is done when its result is asked for. A panic in a job comes up where its result would have come, after
-/// the results before it. Dropping it stops the workers after the jobs they are at and joins them.
+/// [`Ahead`] bounds what is begun and not yet handed over, and so memory. With no worker (or when no thread can be started) a
+/// job is done when its result is asked for. A panic in a job comes up where its result would have come, after the results
+/// before it. Dropping it stops the workers after the jobs they are at and joins them.
 ///
 /// ```
 /// let squares = gst_data::loader::Prefetch::new(4, 8, 0..5u64, |n| n * n);
@@ -25,6 +25,16 @@ pub struct Prefetch<J, O> {
     waited: Duration,
 }
 
+/// How far the work may be ahead of the results handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ahead {
+    /// Most jobs begun and not yet handed over; 0 counts as 1.
+    pub jobs: usize,
+    /// Bytes of the results not yet handed over, those of the jobs at work included: each of these is taken to be as large as
+    /// the largest result so far. One job is always let through, so a result larger than this stops nothing.
+    pub bytes: usize,
+}
+
 type Work<J, O> = dyn Fn(J) -> O + Send + Sync;
 type Outcome<O> = Result<O, Box<dyn Any + Send>>;
 
@@ -34,8 +44,9 @@ struct Shared<J, O> {
     ready: Condvar,
     /// Signalled when there is room for another job, or at the end.
     room: Condvar,
-    depth: u64,
+    ahead: Ahead,
     work: Box<Work<J, O>>,
+    size: Box<dyn Fn(&O) -> usize + Send + Sync>,
 }
 
 struct State<J, O> {
@@ -44,7 +55,12 @@ struct State<J, O> {
     begun: u64,
     /// Number of results handed over.
     given: u64,
-    results: BTreeMap<u64, Outcome<O>>,
+    /// What is done and not handed over, each with its bytes.
+    results: BTreeMap<u64, (Outcome<O>, usize)>,
+    /// Bytes of `results`.
+    bytes: usize,
+    /// Bytes of the largest result so far; `None` before the first, while jobs run one at a time under a budget.
+    largest: Option<usize>,
     /// No job is left, or nobody wants results any more.
     ended: bool,
 }
@@ -57,13 +73,26 @@ impl<J: Send + 'static, O: Send + 'static> Prefetch<J, O> {
         jobs: impl Iterator<Item = J> + Send + 'static,
         f: impl Fn(J) -> O + Send + Sync + 'static,
     ) -> Self {
-        let state = State { jobs: Box::new(jobs), begun: 0, given: 0, results: BTreeMap::new(), ended: false };
+        Self::within(workers, Ahead { jobs: depth, bytes: usize::MAX }, jobs, f, |_| 0)
+    }
+
+    /// Starts `workers` threads (0: none) that work ahead as far as `ahead` lets them; `size` gives the bytes of a result.
+    pub fn within(
+        workers: usize,
+        ahead: Ahead,
+        jobs: impl Iterator<Item = J> + Send + 'static,
+        f: impl Fn(J) -> O + Send + Sync + 'static,
+        size: impl Fn(&O) -> usize + Send + Sync + 'static,
+    ) -> Self {
+        let state =
+            State { jobs: Box::new(jobs), begun: 0, given: 0, results: BTreeMap::new(), bytes: 0, largest: None, ended: false };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             ready: Condvar::new(),
             room: Condvar::new(),
-            depth: depth.max(1) as u64,
+            ahead,
             work: Box::new(f),
+            size: Box::new(size),
         });
         let start = |number: usize| {
             let shared = Arc::clone(&shared);
@@ -114,7 +143,7 @@ impl<J, O> Shared<J, O> {
     fn serve(&self) {
         loop {
             let mut state = self.lock();
-            while !state.ended && state.begun - state.given >= self.depth {
+            while !state.ended && state.is_full(self.ahead) {
                 state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             let Some((number, job)) = state.begin() else {
@@ -125,8 +154,15 @@ impl<J, O> Shared<J, O> {
             };
             drop(state);
             let outcome = job.and_then(|job| self.run(job));
-            self.lock().results.insert(number, outcome);
+            let bytes = outcome.as_ref().map_or(0, &self.size);
+            let mut state = self.lock();
+            state.bytes += bytes;
+            state.largest = state.largest.max(Some(bytes));
+            state.results.insert(number, (outcome, bytes));
+            drop(state);
             self.ready.notify_all();
+            // It may have turned out smaller than was reserved for it.
+            self.room.notify_one();
         }
     }
 
@@ -143,10 +179,12 @@ impl<J, O> Shared<J, O> {
         let mut state = self.lock();
         loop {
             let number = state.given;
-            if let Some(outcome) = state.results.remove(&number) {
+            if let Some((outcome, bytes)) = state.results.remove(&number) {
                 state.given += 1;
+                state.bytes -= bytes;
                 drop(state);
-                self.room.notify_one();
+                // A large result makes room for several small ones.
+                self.room.notify_all();
                 return Some(outcome);
             }
             if state.ended && state.begun == state.given {
@@ -158,6 +196,20 @@ impl<J, O> Shared<J, O> {
 }
 
 impl<J, O> State<J, O> {
+    /// Whether another job has to wait.
+    fn is_full(&self, ahead: Ahead) -> bool {
+        let held = self.begun - self.given;
+        if held == 0 {
+            return false;
+        }
+        if held >= ahead.jobs.max(1) as u64 {
+            return true;
+        }
+        let Some(largest) = self.largest else { return ahead.bytes < usize::MAX };
+        let working = usize::try_from(held).unwrap_or(usize::MAX) - self.results.len();
+        self.bytes.saturating_add(largest.saturating_mul(working + 1)) > ahead.bytes
+    }
+
     /// Takes the next job; a panic of the job iterator counts as a job that panicked, and as the last.
     fn begin(&mut self) -> Option<(u64, Outcome<J>)> {
         if self.ended {

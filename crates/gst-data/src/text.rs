@@ -14,6 +14,8 @@ use tokenizers::{
     processors::PostProcessorWrapper,
 };
 
+use crate::caught::caught;
+
 /// Padding, beginning and end of sequence of a trained tokenizer, with ids 0, 1 and 2.
 pub const SPECIALS: [&str; 3] = ["<pad>", "<bos>", "<eos>"];
 
@@ -98,6 +100,7 @@ pub struct TextTokenizer {
     pad: u32,
     bos: u32,
     eos: u32,
+    vocab_size: usize,
 }
 
 impl fmt::Debug for TextTokenizer {
@@ -142,11 +145,11 @@ impl TextTokenizer {
     /// Reads any `tokenizer.json`. Padding and begin fall back to the end token where the file has none.
     ///
     /// # Errors
-    /// When the file cannot be read or has no end-of-sequence token.
+    /// When the file cannot be read, has no end-of-sequence token, or ids of [`MAX_VOCAB`] and more.
     pub fn from_file(path: &Path) -> Result<Self, TextError> {
         let load = |reason: String| TextError::Load { path: path.into(), reason };
         let bytes = std::fs::read(path).map_err(|error| load(error.to_string()))?;
-        let inner = Tokenizer::from_bytes(bytes).map_err(|error| load(error.to_string()))?;
+        let inner = caught(|| Tokenizer::from_bytes(bytes)).map_err(load)?.map_err(|error| load(error.to_string()))?;
         Self::new(inner, path)
     }
 
@@ -159,7 +162,13 @@ impl TextTokenizer {
             names: EOS_NAMES.join(", "),
         })?;
         let (pad, bos) = (find(PAD_NAMES).unwrap_or(eos), find(BOS_NAMES).unwrap_or(eos));
-        Ok(Self { inner, pad, bos, eos })
+        // Ids may have gaps: what a model needs a row for is the largest.
+        let vocab_size = inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
+        if vocab_size > MAX_VOCAB {
+            let reason = format!("its ids go up to {}; at most {MAX_VOCAB} tokens are taken", vocab_size - 1);
+            return Err(TextError::Load { path: path.into(), reason });
+        }
+        Ok(Self { inner, pad, bos, eos, vocab_size })
     }
 
     /// Writes `tokenizer.json`, first beside it and then renamed, so that a reader never sees half a file.
@@ -188,10 +197,9 @@ impl TextTokenizer {
     /// # Errors
     /// When the tokenizer refuses the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TextError> {
-        let encoding = self
-            .inner
-            .encode_fast(text, false)
-            .map_err(|error| TextError::Encode { text: text.chars().take(80).collect(), reason: error.to_string() })?;
+        let failed = |reason: String| TextError::Encode { text: text.chars().take(80).collect(), reason };
+        let encoding =
+            caught(|| self.inner.encode_fast(text, false)).map_err(failed)?.map_err(|error| failed(error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -200,7 +208,8 @@ impl TextTokenizer {
     /// # Errors
     /// When the tokenizer refuses the ids.
     pub fn decode(&self, ids: &[u32]) -> Result<String, TextError> {
-        self.inner.decode(ids, true).map_err(|error| TextError::Decode { count: ids.len(), reason: error.to_string() })
+        let failed = |reason: String| TextError::Decode { count: ids.len(), reason };
+        caught(|| self.inner.decode(ids, true)).map_err(failed)?.map_err(|error| failed(error.to_string()))
     }
 
     /// Id of the padding token.
@@ -218,8 +227,8 @@ impl TextTokenizer {
         self.eos
     }
 
-    /// Number of tokens, specials included: every id is below it.
+    /// Rows that a model needs for the tokens, specials included: every id is below it.
     pub fn vocab_size(&self) -> usize {
-        self.inner.get_vocab_size(true)
+        self.vocab_size
     }
 }

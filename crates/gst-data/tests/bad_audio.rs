@@ -43,55 +43,125 @@ fn half(name: &str) -> Vec<u8> {
     bytes[..bytes.len() / 2].to_vec()
 }
 
+/// A good FLAC file whose header is changed: `change` gets the bytes.
+fn flac(change: fn(&mut Vec<u8>)) -> Vec<u8> {
+    let mut bytes = fs::read(golden("tone_16000_mono.flac")).unwrap();
+    change(&mut bytes);
+    bytes
+}
+
+/// Every broken file, which error it gets, and what that says.
 #[test]
 fn table() {
     let folder = TempDir::new().unwrap();
-    let check = |name: &str, bytes: &[u8], expected: fn(&AudioError) -> bool| {
+    let mut rows = 0;
+    let mut check = |name: &str, bytes: &[u8], expected: fn(&AudioError) -> bool, message: &str| {
+        rows += 1;
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
         match decode(&path) {
             Ok(waveform) => panic!("{name}: decoded to {} samples", waveform.samples.len()),
             Err(error) => {
                 assert!(expected(&error), "{name}: {error:?}");
-                assert!(error.to_string().contains(name), "{name} is not named: {error}");
+                let text = error.to_string();
+                assert!(text.contains(name), "{name} is not named: {text}");
+                assert!(text.contains(message), "{name}: `{message}` is not in: {text}");
             }
         }
     };
+    use AudioError::*;
     let pcm = |samples: usize| vec![1u8; samples * 2];
-    check("empty.wav", b"", |e| matches!(e, AudioError::EmptyFile { .. }));
-    check("text.wav", b"this is not audio\n", |e| matches!(e, AudioError::Unrecognised { .. }));
-    check("zeros.flac", &[0; 5_000], |e| matches!(e, AudioError::Unrecognised { .. }));
-    check("magic.wav", b"RIFF\0\0\0\0WAVE", |e| matches!(e, AudioError::Unrecognised { .. }));
-    check("riff.avi", b"RIFF\x10\0\0\0AVI LIST\0\0\0\0", |e| matches!(e, AudioError::Unrecognised { .. }));
-    check("truncated.wav", &wav(1, 1, 16_000, 16, 32_000, &pcm(3_000)), |e| {
-        matches!(e, AudioError::Truncated { found: 3_000, expected: 16_000, .. })
+    let unknown = "not a readable WAV, FLAC, OGG/Vorbis or MP3 file";
+    check("empty.wav", b"", |e| matches!(e, EmptyFile { .. }), "the file is empty");
+    check("text.wav", b"this is not audio\n", |e| matches!(e, Unrecognised { .. }), unknown);
+    check("zeros.flac", &[0; 5_000], |e| matches!(e, Unrecognised { .. }), unknown);
+    check("magic.wav", b"RIFF\0\0\0\0WAVE", |e| matches!(e, Unrecognised { .. }), unknown);
+    check("riff.avi", b"RIFF\x10\0\0\0AVI LIST\0\0\0\0", |e| matches!(e, Unrecognised { .. }), unknown);
+    check("magic.flac", b"fLaC", |e| matches!(e, Unrecognised { .. }), unknown);
+    check("magic.ogg", b"OggS\0\x02", |e| matches!(e, Unrecognised { .. }), unknown);
+    check("tag_only.mp3", b"ID3\x04\0\0\0\0\0\0", |e| matches!(e, Unrecognised { .. }), unknown);
+    check("endless_tag.mp3", b"ID3\x04\0\0\x7f\x7f\x7f\x7f", |e| matches!(e, Unrecognised { .. }), unknown);
+    check("page.html", b"<!DOCTYPE html><html>404</html>", |e| matches!(e, Unrecognised { .. }), unknown);
+    check(
+        "truncated.wav",
+        &wav(1, 1, 16_000, 16, 32_000, &pcm(3_000)),
+        |e| matches!(e, Truncated { found: 3_000, expected: 16_000, .. }),
+        "truncated: 3000 of 16000 samples",
+    );
+    check("truncated.flac", &half("tone_16000_mono.flac"), |e| matches!(e, Truncated { expected: 6_400, .. }), "of 6400 samples");
+    check("truncated.mp3", &half("tone_44100_stereo.mp3"), |e| matches!(e, Truncated { .. }), "truncated");
+    check(
+        "0hz.wav",
+        &wav(1, 1, 0, 16, 3_200, &pcm(1_600)),
+        |e| matches!(e, Rate { rate: 0, .. } | Unrecognised { .. } | Decoder { .. }),
+        "",
+    );
+    check(
+        "1hz.wav",
+        &wav(1, 1, 1, 16, 3_200, &pcm(1_600)),
+        |e| matches!(e, Rate { rate: 1, .. }),
+        "1 Hz; expected 2000 to 768000",
+    );
+    check(
+        "4ghz.wav",
+        &wav(1, 1, u32::MAX, 16, 3_200, &pcm(1_600)),
+        |e| matches!(e, Rate { rate: u32::MAX, .. }),
+        "4294967295 Hz",
+    );
+    check("0bits.wav", &wav(1, 1, 16_000, 0, 3_200, &pcm(1_600)), |e| !matches!(e, TooSlow { .. }), "");
+    check("0channels.wav", &wav(1, 0, 16_000, 16, 3_200, &pcm(1_600)), |e| !matches!(e, TooSlow { .. }), "");
+    check(
+        "64channels.wav",
+        &wav(1, 64, 16_000, 16, 128 * 200, &pcm(64 * 200)),
+        |e| matches!(e, Channels { channels: 64, .. } | Unrecognised { .. }),
+        "",
+    );
+    check(
+        "10hours.wav",
+        &wav(1, 1, 16_000, 16, 1_152_000_000, &pcm(1_600)),
+        |e| matches!(e, TooLong { seconds: 36_000.0, limit: 1_800.0, .. }),
+        "36000 s long; at most 1800 s",
+    );
+    check(
+        "10minutes_at_192khz.wav",
+        &wav(1, 1, 192_000, 16, 230_400_000, &pcm(1_600)),
+        |e| matches!(e, TooLong { seconds: 600.0, limit: 450.0, .. }),
+        "split it into clips",
+    );
+    // All 36 bits of the count of samples are set: 69 billion of them.
+    let endless = flac(|bytes| {
+        bytes[21] |= 0x0f;
+        bytes[22..26].fill(0xff);
     });
-    check("truncated.flac", &half("tone_16000_mono.flac"), |e| matches!(e, AudioError::Truncated { expected: 6_400, .. }));
-    check("truncated.mp3", &half("tone_44100_stereo.mp3"), |e| matches!(e, AudioError::Truncated { .. }));
-    check("0hz.wav", &wav(1, 1, 0, 16, 3_200, &pcm(1_600)), |e| {
-        matches!(e, AudioError::Rate { rate: 0, .. } | AudioError::Unrecognised { .. } | AudioError::Decoder { .. })
+    check("endless.flac", &endless, |e| matches!(e, TooLong { .. }), "4294967 s long");
+    let no_rate = flac(|bytes| {
+        bytes[18..20].fill(0);
+        bytes[20] &= 0x0f;
     });
-    check("4ghz.wav", &wav(1, 1, u32::MAX, 16, 3_200, &pcm(1_600)), |e| matches!(e, AudioError::Rate { rate: u32::MAX, .. }));
-    check("64channels.wav", &wav(1, 64, 16_000, 16, 128 * 200, &pcm(64 * 200)), |e| {
-        matches!(e, AudioError::Channels { channels: 64, .. } | AudioError::Unrecognised { .. })
-    });
-    check("10hours.wav", &wav(1, 1, 16_000, 16, 1_152_000_000, &pcm(1_600)), |e| {
-        matches!(e, AudioError::TooLong { seconds: 36_000.0, limit: 1_800.0, .. })
-    });
-    check("10minutes_at_192khz.wav", &wav(1, 1, 192_000, 16, 230_400_000, &pcm(1_600)), |e| {
-        matches!(e, AudioError::TooLong { seconds: 600.0, limit: 450.0, .. })
-    });
-    check("nan.wav", &with_one(f32::NAN), |e| matches!(e, AudioError::BadSample { index: 700, .. }));
-    check("inf.wav", &with_one(f32::INFINITY), |e| matches!(e, AudioError::BadSample { index: 700, .. }));
-    check("1e29.wav", &with_one(-1e29), |e| matches!(e, AudioError::BadSample { index: 700, .. }));
-    check("int16_scale.wav", &floats((0..1600).map(|n| n as f32)), |e| matches!(e, AudioError::BadSample { index: 65, .. }));
-    check("short.wav", &wav(1, 1, 16_000, 16, 318, &pcm(159)), |e| matches!(e, AudioError::TooShort { samples: 159, .. }));
-    check("no_samples.wav", &wav(1, 1, 16_000, 16, 0, b""), |e| {
-        matches!(e, AudioError::TooShort { .. } | AudioError::Unrecognised { .. })
-    });
-    check("adpcm.wav", &wav(0x11, 1, 16_000, 4, 1_600, &pcm(800)), |e| {
-        matches!(e, AudioError::Unsupported { .. } | AudioError::Unrecognised { .. })
-    });
+    check("0hz.flac", &no_rate, |e| matches!(e, Rate { .. } | Unrecognised { .. }), "");
+    check(
+        "nan.wav",
+        &with_one(f32::NAN),
+        |e| matches!(e, BadSample { index: 700, .. }),
+        "sample 700 is NaN; expected a finite value",
+    );
+    check("inf.wav", &with_one(f32::INFINITY), |e| matches!(e, BadSample { index: 700, .. }), "sample 700 is inf");
+    check("1e29.wav", &with_one(-1e29), |e| matches!(e, BadSample { index: 700, .. }), "within ±64");
+    check(
+        "int16_scale.wav",
+        &floats((0..1600).map(|n| n as f32)),
+        |e| matches!(e, BadSample { index: 65, .. }),
+        "full scale is ±1",
+    );
+    check(
+        "short.wav",
+        &wav(1, 1, 16_000, 16, 318, &pcm(159)),
+        |e| matches!(e, TooShort { samples: 159, .. }),
+        "at least 160 (10 ms)",
+    );
+    check("no_samples.wav", &wav(1, 1, 16_000, 16, 0, b""), |e| matches!(e, TooShort { .. } | Unrecognised { .. }), "");
+    check("adpcm.wav", &wav(0x11, 1, 16_000, 4, 1_600, &pcm(800)), |e| matches!(e, Unsupported { .. } | Unrecognised { .. }), "");
+    assert!(rows >= 30);
 }
 
 #[test]

@@ -59,6 +59,12 @@ fn lines() {
     check(b"\"text\"", |e| matches!(e, BrokenLine { .. }), &["a text"]);
     check(b"{\"id\": \"caf\xe9\"}", |e| matches!(e, NotUtf8 { byte: 11, .. }), &["UTF-8"]);
     check(&vec![b'x'; MAX_MANIFEST_LINE + 1], |e| matches!(e, LineTooLong { .. }), &["1048576"]);
+    check(&vec![b' '; 100 << 20], |e| matches!(e, LineTooLong { .. }), &["longer than 1048576 bytes"]);
+    check(b"{\"id\": \"unclosed, \"audio\": 1}", |e| matches!(e, BrokenLine { .. }), &["column"]);
+    check(b"id,audio,question,answer,domain", |e| matches!(e, BrokenLine { .. }), &["not a JSON object"]);
+    check(b"\xff\xfe{\0", |e| matches!(e, NotUtf8 { byte: 0, .. }), &["save the file as UTF-8"]);
+    check(b"{\"id\": \"a\", \"id\": \"b\"}", |e| matches!(e, BrokenLine { .. }), &["duplicate field"]);
+    check("[".repeat(100_000).as_bytes(), |e| matches!(e, BrokenLine { .. }), &["not a JSON object"]);
 }
 
 #[test]

@@ -136,3 +136,40 @@ fn a_small_cache_changes_nothing_but_time() {
     }
     assert!(scarce.cache().counts().evicted > 0 && plenty.cache().counts().evicted == 0);
 }
+
+#[test]
+fn broken_records_are_replaced_by_the_next_good_one() {
+    let root = Root::new();
+    let folder = root.dataset("pitch", 10, 2, 2);
+    let collection = Arc::new(Collection::open(root.path(), &OpenParams::default()).unwrap());
+    let records = &collection.datasets[0].train;
+    let last = records.len() - 1;
+    // Two neighbours (one clip has two questions) and the last, so that replacing goes round the end.
+    let break_clip = |index: usize| fs::write(folder.join(&records[index].audio), b"no audio").unwrap();
+    break_clip(4);
+    break_clip(last);
+    let broken: Vec<usize> =
+        (0..records.len()).filter(|&index| [4, last].iter().any(|&other| records[other].audio == records[index].audio)).collect();
+    let tokenizer = Arc::new(TextTokenizer::train(training_texts(&collection, 2).iter().map(String::as_str), 300).unwrap());
+    let source = ExampleSource::new(Arc::clone(&collection), tokenizer, LogMel::new(80).unwrap());
+    for index in (0..records.len()).chain((0..records.len()).rev()) {
+        let (example, met) = source.load_usable(Split::Train, 0, index).unwrap();
+        let expected = (index..index + records.len()).map(|at| at % records.len()).find(|at| !broken.contains(at)).unwrap();
+        assert_eq!(example.record, expected, "in the place of {index}");
+        let passed: Vec<usize> = (index..).map(|at| at % records.len()).take_while(|&at| at != expected).collect();
+        assert_eq!(met.iter().map(|broken| broken.record).collect::<Vec<_>>(), passed);
+        assert!(met.iter().all(|broken| broken.error.to_string().contains(&records[broken.record].audio)));
+    }
+    // Planning leaves them out, too.
+    assert!((source.means(0).unwrap().audio_seconds - 0.05).abs() < 1e-9);
+    // Nothing left to put in their place.
+    for index in 0..records.len() {
+        break_clip(index);
+    }
+    let fresh = ExampleSource::new(Arc::clone(&collection), Arc::new(source.tokenizer().clone()), LogMel::new(80).unwrap());
+    let error = fresh.load_usable(Split::Train, 0, 3).unwrap_err();
+    assert!(matches!(error, DataError::BrokenInARow { .. }), "{error:?}");
+    let all = format!("{} train records in a row cannot be used, of {}", records.len(), records.len());
+    assert!(error.to_string().contains(&all), "{error}");
+    assert!(matches!(fresh.means(0).unwrap_err(), DataError::Audio { .. }));
+}

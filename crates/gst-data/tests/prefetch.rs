@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use gst_data::loader::Prefetch;
+use gst_data::loader::{Ahead, Prefetch};
 
 /// Work that takes a different time for every job, without a clock.
 fn work(n: u64) -> u64 {
@@ -45,6 +45,34 @@ fn no_more_than_depth_jobs_are_ahead() {
         }
         // The one just handed over may not be counted as given yet.
         assert!(most.load(Ordering::SeqCst) <= depth + 1, "{workers} workers, depth {depth}: {most:?}");
+    }
+}
+
+/// Results of 100 bytes each, with a few of 1,000: what is not yet handed over stays within the budget.
+#[test]
+fn the_budget_of_bytes_holds_and_changes_no_result() {
+    for (workers, bytes) in [(1, 1), (1, 2_500), (4, 1), (4, 2_500), (8, 10_000)] {
+        let size = |n: u64| if n % 50 == 0 { 1_000 } else { 100 };
+        let held = Arc::new(AtomicUsize::new(0));
+        let most = Arc::new(AtomicUsize::new(0));
+        let (counter, highest) = (Arc::clone(&held), Arc::clone(&most));
+        let make = move |n: u64| {
+            let made = work(n);
+            let now = counter.fetch_add(size(n), Ordering::SeqCst) + size(n);
+            highest.fetch_max(now, Ordering::SeqCst);
+            (n, made)
+        };
+        let prefetch = Prefetch::within(workers, Ahead { jobs: 64, bytes }, 0..500u64, make, move |&(n, _)| size(n));
+        let mut next = 0;
+        for (n, made) in prefetch {
+            assert_eq!((n, made), (next, work(next)), "{workers} workers, {bytes} bytes");
+            held.fetch_sub(size(n), Ordering::SeqCst);
+            next += 1;
+        }
+        assert_eq!(next, 500);
+        // One result may be taken off the budget before it is taken off here; a single one is always let through. The first
+        // result is as large as any, so no later one has less reserved than it takes.
+        assert!(most.load(Ordering::SeqCst) <= bytes.max(1_000) + 1_000, "{workers} workers, {bytes} bytes: {most:?}");
     }
 }
 

@@ -105,6 +105,13 @@ fn bad_parameters_and_files() {
     check("other.json", Some("{\"version\": 1}"), "tokenizer.json");
     let endless = train(&texts(), 300).to_json().unwrap().replace("<eos>", "<e>");
     check("endless.json", Some(&endless), "end-of-sequence");
+    // The library panics on this one.
+    let good = train(&texts(), 300).to_json().unwrap();
+    let at = good.find("\"decoder\": {").unwrap() + 12;
+    check("decoder.json", Some(&format!("{}x{}", &good[..at], &good[at..])), "not a usable tokenizer.json");
+    let far = good.replacen("\"!\": 3,", "\"!\": 4000000000,", 1);
+    assert_ne!(far, good);
+    check("far.json", Some(&far), "ids go up to 4000000000; at most 1048576 tokens");
     assert!(matches!(train(&texts(), 300).save(Path::new("/nowhere/x/tokenizer.json")), Err(TextError::Save { .. })));
 }
 

@@ -8,6 +8,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::augment::Augment;
+use crate::quarantine::SetAside;
 use crate::{Setup, TrainConfig, TrainError, seed};
 
 /// What one optimizer step trains on.
@@ -19,6 +20,8 @@ pub struct StepBatch {
     pub parts: Vec<Part>,
     /// Samples, tokens and audio seconds of the step; steps is 1.
     pub cost: Cost,
+    /// Broken records that were drawn, and what took their places.
+    pub set_aside: Vec<SetAside>,
 }
 
 /// One forward and backward pass.
@@ -37,6 +40,12 @@ impl StepBatch {
     #[must_use]
     pub fn answer_tokens(&self) -> usize {
         self.parts.iter().map(|part| part.batch.answer_tokens()).sum()
+    }
+
+    /// Bytes of its features, by far the most of it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().map(|part| size_of_val(part.batch.features.as_slice())).sum()
     }
 }
 
@@ -91,22 +100,26 @@ impl Batcher {
         &self.collection
     }
 
-    /// The batch of optimizer step `step`.
+    /// The batch of optimizer step `step`. A broken record is replaced by the next of its dataset that is not.
     ///
     /// # Errors
-    /// When a clip cannot be decoded or a text not encoded.
+    /// When a dataset has too many broken records in a row.
     pub fn step(&self, step: u64) -> Result<StepBatch, TrainError> {
-        let mut drawn = Vec::new();
+        let (mut drawn, mut set_aside) = (Vec::new(), Vec::new());
         for (offset, draw) in self.draws.step(step).enumerate() {
             let index = usize::try_from(draw.index).unwrap_or(usize::MAX);
-            let example = self.source.load(Split::Train, self.collection[draw.dataset], index)?;
+            let dataset = self.collection[draw.dataset];
+            let (example, broken) = self.source.load_usable(Split::Train, dataset, index)?;
+            for broken in &broken {
+                set_aside.push(SetAside::new(&self.source, Split::Train, dataset, broken, Some(example.record))?.at(step));
+            }
             drawn.push(Drawn { number: step * self.batch_size + offset as u64, dataset: draw.dataset, example });
         }
         let cost = drawn.iter().fold(Cost { steps: 1, ..Cost::default() }, |cost, drawn| cost + drawn.cost());
         // Samples of like length share a part, so that little is padding; the step's sum does not depend on their order.
         drawn.sort_by_key(|drawn| drawn.example.features.frames);
         let parts = drawn.chunks(self.micro_batch).map(|chunk| self.part(chunk)).collect::<Result<_, _>>()?;
-        Ok(StepBatch { step, parts, cost })
+        Ok(StepBatch { step, parts, cost, set_aside })
     }
 
     fn part(&self, drawn: &[Drawn]) -> Result<Part, TrainError> {

@@ -60,8 +60,16 @@ pub struct TrainConfig {
     pub stop_after: usize,
     /// Threads that decode and prepare batches ahead of the training loop.
     pub workers: usize,
+    /// Memory for batches that are prepared ahead, in MiB.
+    pub ahead_mib: usize,
     /// Memory for decoded features, in MiB.
     pub cache_mib: usize,
+    /// Folder that keeps features between runs; none when absent. Any runs may share it, at one time too.
+    pub cache_dir: Option<PathBuf>,
+    /// Most that lies in that folder, in GiB.
+    pub cache_dir_gib: u64,
+    /// Largest share of the records that may be broken, in `[0, 1]`; each is replaced and listed in the run's `quarantine.jsonl`.
+    pub max_broken_share: f64,
 }
 
 impl Default for TrainConfig {
@@ -91,7 +99,11 @@ impl Default for TrainConfig {
             keep_best: true,
             stop_after: 0,
             workers: 1,
+            ahead_mib: 256,
             cache_mib: 512,
+            cache_dir: None,
+            cache_dir_gib: 20,
+            max_broken_share: 0.02,
         }
     }
 }
@@ -132,6 +144,9 @@ impl TrainConfig {
         }
         if self.clip_norm.is_nan() || self.clip_norm <= 0.0 {
             return refuse("clip_norm", self.clip_norm, "a number above 0");
+        }
+        if !(0.0..=1.0).contains(&self.max_broken_share) {
+            return refuse("max_broken_share", self.max_broken_share, "a share in [0, 1]");
         }
         if self.micro_batch == 0 {
             return refuse("micro_batch", 0.0, "at least 1 sample");

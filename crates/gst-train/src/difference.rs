@@ -12,8 +12,20 @@ use crate::{Setup, TrainConfig, TrainError};
 
 /// Settings that may change when a run goes on: where the data lies and how it is read, the device, what is saved and
 /// when it is enough. None of them moves a sample or (the device aside) a bit.
-const FREE: &[&str] =
-    &["data", "checks", "device", "workers", "cache_mib", "checkpoint_every", "keep_last", "keep_best", "stop_after"];
+const FREE: &[&str] = &[
+    "data",
+    "checks",
+    "device",
+    "workers",
+    "cache_mib",
+    "cache_dir",
+    "cache_dir_gib",
+    "ahead_mib",
+    "checkpoint_every",
+    "keep_last",
+    "keep_best",
+    "stop_after",
+];
 
 /// Longest value that a message shows.
 const SHOWN: usize = 60;

@@ -124,6 +124,26 @@ pub enum TrainError {
         /// Optimizer steps done.
         step: u64,
     },
+    /// More samples are broken than a run may leave out.
+    #[error(
+        "{broken} broken {split} records of {of}, more than the share of {share} that `max_broken_share` allows; the last: {last}.{} \
+         `gst data check` finds all",
+        list.as_ref().map(|path| format!(" {} lists them;", path.display())).unwrap_or_default()
+    )]
+    TooManyBroken {
+        /// Distinct broken records met.
+        broken: usize,
+        /// Records that the share is of.
+        of: usize,
+        /// Their split.
+        split: gst_data::Split,
+        /// The share allowed.
+        share: f64,
+        /// `dataset/id` of the last, and what is wrong with it.
+        last: String,
+        /// The run's list.
+        list: Option<PathBuf>,
+    },
     /// The loss is not a number any more.
     #[error(
         "step {step}: the loss is {loss}; the batch holds {}; the last good checkpoint is in the run folder. A lower \

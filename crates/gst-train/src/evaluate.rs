@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use gst_data::Split;
+use gst_data::{Broken, Split};
 use gst_model::{AudioLm, Batch};
 use serde::{Deserialize, Serialize};
 
 use crate::batches::collate;
+use crate::quarantine::SetAside;
 use crate::{Setup, TrainError};
 
 /// Samples of one forward pass of an evaluation.
@@ -87,18 +88,26 @@ pub struct EvaluationSet {
     batches: Vec<(Batch, Vec<usize>)>,
     names: Vec<String>,
     majority: Vec<f64>,
+    /// Records left out because their clip or text is broken.
+    pub set_aside: Vec<SetAside>,
 }
 
 impl EvaluationSet {
-    /// The records of `split` in the datasets at collection indices `datasets`.
+    /// The records of `split` in the datasets at collection indices `datasets`; broken ones are left out and listed.
     ///
     /// # Errors
-    /// When a clip cannot be decoded or a text not encoded.
+    /// When something else than a single record cannot be used.
     pub fn new(setup: &Setup, split: Split, datasets: &[usize]) -> Result<Self, TrainError> {
-        let mut examples = Vec::new();
+        let (mut examples, mut set_aside) = (Vec::new(), Vec::new());
         for &dataset in datasets {
             for record in 0..setup.records(dataset, split) {
-                examples.push(setup.source.load(split, dataset, record)?);
+                match setup.source.load(split, dataset, record) {
+                    Ok(example) => examples.push(example),
+                    Err(error) if error.is_of_one_record() => {
+                        set_aside.push(SetAside::new(&setup.source, split, dataset, &Broken { record, error }, None)?);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
         examples.sort_by_key(|example| (example.features.frames, example.dataset, example.record));
@@ -109,7 +118,7 @@ impl EvaluationSet {
             .collect::<Result<_, TrainError>>()?;
         let names = setup.datasets().iter().map(|dataset| dataset.name.clone()).collect();
         let majority = setup.datasets().iter().map(|dataset| dataset.majority_exact_match(split)).collect::<Result<_, _>>()?;
-        Ok(Self { batches, names, majority })
+        Ok(Self { batches, names, majority, set_aside })
     }
 
     /// Scores `model`, which must not be in training (see [`burn::module::Module::valid`]).

@@ -33,6 +33,8 @@ pub(crate) struct Learner<'a> {
     pub(crate) spent: Cost,
     /// Time spent waiting for data.
     pub(crate) waited: Duration,
+    /// The same before the last step.
+    waited_before: Duration,
     loss: f64,
     /// Weighted token accuracy over the evaluations, in `[0, 1]`.
     pub(crate) scores: Scores,
@@ -53,6 +55,7 @@ impl<'a> Learner<'a> {
             began,
             spent: Cost::default(),
             waited: Duration::ZERO,
+            waited_before: Duration::ZERO,
             loss: f64::NAN,
             scores: Scores::default(),
         })
@@ -72,6 +75,7 @@ impl<'a> Learner<'a> {
         (learner.rate, learner.began) = (state.rate, state.began);
         (learner.spent, learner.scores) = (state.cost, state.scores);
         learner.waited = Duration::from_secs_f64(state.data_wait_seconds);
+        learner.waited_before = learner.waited;
         Ok(learner)
     }
 
@@ -138,7 +142,10 @@ impl<'a> Learner<'a> {
         let learning_rate = self.rate.at(batch.step - self.began);
         self.model = self.optimizer.step(learning_rate, self.model.clone(), gradients);
         self.spent += batch.cost;
-        self.spent.wall_seconds += began.elapsed().as_secs_f64();
+        let worked = began.elapsed().as_secs_f64();
+        self.spent.wall_seconds += worked;
+        let waited = self.waited.saturating_sub(self.waited_before).as_secs_f64();
+        self.waited_before = self.waited;
         let named = |(dataset, (samples, sum, tokens)): (usize, (u64, f64, usize))| {
             (self.names[dataset].clone(), DatasetStep { samples, loss: sum / tokens.max(1) as f64 })
         };
@@ -154,6 +161,7 @@ impl<'a> Learner<'a> {
             audio_seconds: cost.audio_seconds,
             wall_seconds: cost.wall_seconds,
             data_wait_seconds: self.waited.as_secs_f64(),
+            data_wait_share: waited / (waited + worked).max(f64::MIN_POSITIVE),
             datasets: datasets.into_iter().map(named).collect(),
         }))
     }

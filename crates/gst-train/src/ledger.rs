@@ -56,6 +56,9 @@ pub enum Event {
         wall_seconds: f64,
         /// Of these, seconds spent waiting for data.
         data_wait_seconds: f64,
+        /// Share of this step's time spent waiting for data, in `[0, 1]`.
+        #[serde(default)]
+        data_wait_share: f64,
         /// What each dataset in the batch contributed.
         datasets: BTreeMap<String, DatasetStep>,
     },
@@ -170,6 +173,9 @@ pub struct RunResult {
     pub cost: Cost,
     /// What measuring affinity cost before it; zero when the schedule needed none.
     pub probe_cost: Cost,
+    /// Broken records that were replaced or left out; `quarantine.jsonl` lists them.
+    #[serde(default)]
+    pub set_aside: usize,
     /// Seconds spent on evaluation.
     pub evaluation_seconds: f64,
     /// Highest resident memory of the process in bytes, 0 where the system does not say.
@@ -213,6 +219,7 @@ mod tests {
             audio_seconds: 0.0,
             wall_seconds: 0.0,
             data_wait_seconds: 0.0,
+            data_wait_share: 0.0,
             datasets,
         }
     }

@@ -26,6 +26,7 @@
 //! | [`batches`], [`augment`] | the draws of one step, as padded batches |
 //! | [`trainer`], [`optimizer`], [`rate`] | the loop |
 //! | [`evaluate`], [`ledger`] | accuracy per dataset; `metrics.jsonl` and `result.json` |
+//! | [`quarantine`] | broken samples: counted, listed, too many an error |
 //! | [`probe`] | gradients of every dataset after a warm-up |
 //! | [`run`], [`lock`], [`files`] | folders and files on disk |
 //! | [`checkpoint`], [`moments`], [`state`] | what a run leaves to go on from: weights, optimizer state, everything else |
@@ -69,6 +70,8 @@ mod plan;
 #[cfg(feature = "model")]
 pub mod probe;
 pub mod progress;
+#[cfg(feature = "model")]
+pub mod quarantine;
 #[cfg(feature = "model")]
 pub mod rate;
 #[cfg(feature = "model")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gst_affinity::Cost;
-use gst_data::loader::Prefetch;
+use gst_data::loader::{Ahead, Prefetch};
 use gst_grouping::{GroupCount, Grouping, GroupingParams};
 use gst_model::MiniAudioLm;
 use gst_schedule::{Change, Decision, Evaluation as Record, Schedule, Stage};
@@ -165,5 +165,7 @@ fn loader(setup: &Setup, config: &TrainConfig, schedule: &Schedule, from: u64) -
     let batcher = Arc::new(Batcher::new(setup, schedule, config)?);
     let worker = Arc::clone(&batcher);
     let steps = from..schedule.steps;
-    Ok((batcher, Prefetch::new(config.workers, PREFETCH_STEPS, steps, move |step| worker.step(step))))
+    let ahead = Ahead { jobs: PREFETCH_STEPS, bytes: config.ahead_mib << 20 };
+    let size = |batch: &Result<StepBatch, TrainError>| batch.as_ref().map_or(0, StepBatch::bytes);
+    Ok((batcher, Prefetch::within(config.workers, ahead, steps, move |step| worker.step(step), size)))
 }

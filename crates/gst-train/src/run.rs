@@ -6,6 +6,7 @@
 //! | `schedule.json` | the schedule that was followed, with the decisions taken on the way |
 //! | `tokenizer.json`, `model.json` | what is needed to use the weights |
 //! | `metrics.jsonl` | every step and evaluation ([`crate::ledger`]) |
+//! | `quarantine.jsonl` | broken samples; there only when there are any ([`crate::quarantine`]) |
 //! | `checkpoints/step-N/` | everything that is needed to go on after step N ([`crate::checkpoint`]) |
 //! | `run.lock` | the process at work, while it is ([`crate::lock`]) |
 //! | `fork.json` | where a forked run comes from ([`crate::fork`]) |
@@ -114,6 +115,12 @@ impl RunFolder {
     #[must_use]
     pub fn metrics_path(&self) -> PathBuf {
         self.root.join("metrics.jsonl")
+    }
+
+    /// `quarantine.jsonl`.
+    #[must_use]
+    pub fn quarantine_path(&self) -> PathBuf {
+        self.root.join("quarantine.jsonl")
     }
 
     /// `result.json`.

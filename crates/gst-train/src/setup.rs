@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use gst_affinity::DatasetFacts;
 use gst_data::mel::LogMel;
 use gst_data::text::TextTokenizer;
-use gst_data::{Collection, ExampleSource, FeatureCache, OpenParams, Split, training_texts};
+use gst_data::{Collection, DiskCache, ExampleSource, FeatureCache, OpenParams, Split, training_texts};
 use gst_model::{MiniAudioLm, ModelConfig};
 
 use crate::device::DeviceName;
@@ -55,8 +55,11 @@ impl Setup {
         };
         let model = model.with_vocabulary(tokenizer.vocab_size());
         let fingerprint = collection.fingerprint();
-        let source = ExampleSource::new(Arc::new(collection), Arc::new(tokenizer), LogMel::new(model.mels)?)
+        let mut source = ExampleSource::new(Arc::new(collection), Arc::new(tokenizer), LogMel::new(model.mels)?)
             .with_cache(Arc::new(FeatureCache::new(config.cache_mib << 20)));
+        if let Some(folder) = &config.cache_dir {
+            source = source.with_disk_cache(Arc::new(DiskCache::open(folder, config.cache_dir_gib << 30)?));
+        }
         Ok(Self { source, model, device, fingerprint })
     }
 

@@ -14,6 +14,7 @@ use crate::ledger::{Event, Ledger, RunResult, peak_memory_bytes};
 use crate::lock::RunLock;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::quarantine::Quarantine;
 use crate::state::RunState;
 use crate::validation::Validation;
 use crate::{RunFolder, Setup, TrainConfig, TrainError, difference, files};
@@ -50,6 +51,7 @@ struct Running<'a> {
     ledger: Ledger,
     learner: Learner<'a>,
     validation: Validation<'a>,
+    quarantine: Quarantine,
     /// Step of the checkpoint that was saved or loaded last.
     saved: Option<u64>,
     /// Score of the evaluation after the step just done, if there was one.
@@ -169,6 +171,7 @@ impl<'a> Trainer<'a> {
                 run.ledger.write(&run.plan.stage_event(at))?;
             }
             let batch = run.plan.next_batch()?;
+            run.quarantine.add(&batch.set_aside)?;
             run.learner.waited = run.plan.waited();
             match run.learner.step(&batch, number, run.plan.batcher(), stop) {
                 Ok(Some(event)) => run.ledger.write(&event)?,
@@ -193,6 +196,7 @@ impl<'a> Trainer<'a> {
             if ends || is_multiple(at, self.config.evaluate_every) {
                 let only = stage.reset.then_some(stage.datasets.as_slice());
                 let scores = run.validation.evaluate(&run.learner.model, only)?;
+                run.quarantine.add(&std::mem::take(&mut run.validation.set_aside))?;
                 due |= run.scored(at, number, &scores, stage.reset) && self.config.keep_best;
                 let decided = run.plan.evaluated(at, &scores)?;
                 run.ledger.write(&run.learner.evaluation("validation", at, number, scores))?;
@@ -225,7 +229,8 @@ impl<'a> Trainer<'a> {
             let learner = Learner::new(setup, config, plan.schedule())?;
             let validation = Validation::new(setup, plan.collection(), plan.weights());
             let ledger = Ledger::create(&metrics)?;
-            let mut run = Running { plan, ledger, learner, validation, saved: None, score: None, bytes: 0 };
+            let quarantine = self.quarantine(&plan, 0)?;
+            let mut run = Running { plan, ledger, learner, validation, quarantine, saved: None, score: None, bytes: 0 };
             // From here on a run can be resumed, and a disk that is too small is known before the first step.
             self.save(&mut run, 0)?;
             return Ok(run);
@@ -239,8 +244,14 @@ impl<'a> Trainer<'a> {
         if lost > 0 {
             progress.line(&format!("{lost} steps after the checkpoint of step {} are lost and done again", checkpoint.step));
         }
-        let bytes = ledger.bytes();
-        Ok(Running { plan, ledger, learner, validation, saved: Some(checkpoint.step), score: checkpoint.score, bytes })
+        let (bytes, saved) = (ledger.bytes(), Some(checkpoint.step));
+        let quarantine = self.quarantine(&plan, checkpoint.step)?;
+        Ok(Running { plan, ledger, learner, validation, quarantine, saved, score: checkpoint.score, bytes })
+    }
+
+    /// Broken records met before step `from`, and room for more.
+    fn quarantine(&self, plan: &Plan<'_>, from: u64) -> Result<Quarantine, TrainError> {
+        Quarantine::open(&self.folder.quarantine_path(), from, self.setup, plan.schedule(), self.config)
     }
 
     /// Saves a checkpoint, unless it is the one that was saved or loaded last.
@@ -307,6 +318,11 @@ impl<'a> Trainer<'a> {
             progress.line(&format!("step {at}: stopped, {since} evaluations without a better score than at step {best}"));
         }
         let (validation, test) = run.validation.finish(&run.learner.model)?;
+        run.quarantine.add(&std::mem::take(&mut run.validation.set_aside))?;
+        if !run.quarantine.is_empty() {
+            let list = self.folder.quarantine_path();
+            progress.line(&format!("{} broken records were set aside; {} lists them", run.quarantine.len(), list.display()));
+        }
         let stage = run.plan.schedule().stages.len().saturating_sub(1);
         run.ledger.write(&run.learner.evaluation("test", at, stage, test.clone()))?;
         run.ledger.sync()?;
@@ -319,6 +335,7 @@ impl<'a> Trainer<'a> {
             parameters: run.learner.model.num_params(),
             cost: run.learner.cost(),
             probe_cost: schedule.probe_cost,
+            set_aside: run.quarantine.len(),
             evaluation_seconds: run.validation.seconds,
             peak_memory_bytes: peak_memory_bytes(),
             stopped_early,

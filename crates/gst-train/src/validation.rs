@@ -8,6 +8,7 @@ use gst_data::Split;
 use gst_model::MiniAudioLm;
 
 use crate::evaluate::{Evaluation, EvaluationSet};
+use crate::quarantine::SetAside;
 use crate::{Setup, TrainError};
 
 /// Evaluations of a run.
@@ -20,6 +21,8 @@ pub(crate) struct Validation<'a> {
     sets: BTreeMap<Vec<usize>, EvaluationSet>,
     /// Final scores, validation then test, of models that a later stage threw away.
     pub(crate) kept: Vec<(Evaluation, Evaluation)>,
+    /// Broken records met since this was last emptied.
+    pub(crate) set_aside: Vec<SetAside>,
     /// Seconds spent so far.
     pub(crate) seconds: f64,
 }
@@ -27,7 +30,7 @@ pub(crate) struct Validation<'a> {
 impl<'a> Validation<'a> {
     pub(crate) fn new(setup: &'a Setup, collection: &[usize], weights: BTreeMap<String, f64>) -> Self {
         let collection = collection.to_vec();
-        Self { setup, collection, weights, sets: BTreeMap::new(), kept: Vec::new(), seconds: 0.0 }
+        Self { setup, collection, weights, sets: BTreeMap::new(), kept: Vec::new(), set_aside: Vec::new(), seconds: 0.0 }
     }
 
     /// Scores on the validation split of the schedule's datasets `only`, or of all.
@@ -36,6 +39,7 @@ impl<'a> Validation<'a> {
         let datasets = self.indices(only);
         if !self.sets.contains_key(&datasets) {
             let set = EvaluationSet::new(self.setup, Split::Validation, &datasets)?;
+            self.set_aside.extend_from_slice(&set.set_aside);
             self.sets.insert(datasets.clone(), set);
         }
         let scores = self.sets[&datasets].evaluate(&model.valid(), &self.weights);
@@ -46,6 +50,7 @@ impl<'a> Validation<'a> {
     fn test(&mut self, model: &MiniAudioLm, only: Option<&[usize]>) -> Result<Evaluation, TrainError> {
         let began = Instant::now();
         let set = EvaluationSet::new(self.setup, Split::Test, &self.indices(only))?;
+        self.set_aside.extend_from_slice(&set.set_aside);
         let scores = set.evaluate(&model.valid(), &self.weights);
         self.seconds += began.elapsed().as_secs_f64();
         Ok(scores)

@@ -1,8 +1,4 @@
-use std::{
-    fs::File,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
-};
+use std::{fs::File, path::Path, time::Duration};
 
 use symphonia::core::{
     codecs::{
@@ -19,9 +15,12 @@ use symphonia::core::{
 };
 
 use super::{
-    AudioError, MAX_CHANNELS, MAX_EMPTY_PACKETS, MAX_FILE_BYTES, MAX_SAMPLE, MAX_SOURCE_RATE, MIN_CLIP_SAMPLES, MIN_SOURCE_RATE,
-    SAMPLE_RATE, max_seconds, resample, source::BoundedFile,
+    AudioError, MAX_CHANNELS, MAX_DECODE_SECONDS, MAX_EMPTY_PACKETS, MAX_FILE_BYTES, MAX_SAMPLE, MAX_SOURCE_RATE,
+    MIN_CLIP_SAMPLES, MIN_SOURCE_RATE, SAMPLE_RATE, max_seconds, patience::in_time, resample, source::BoundedFile,
 };
+use crate::caught::caught;
+
+const LIMIT: Duration = Duration::from_secs(MAX_DECODE_SECONDS);
 
 /// A decoded clip.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +43,9 @@ pub struct Waveform {
 /// # Errors
 /// See [`AudioError`]: every message names the file.
 pub fn decode(path: &Path) -> Result<Waveform, AudioError> {
-    guarded(path, || decode_file(path))
+    let file = path.to_owned();
+    let mono = in_time(path, LIMIT, move || guarded(&file, || Opened::new(&file)?.mono(&file)))?;
+    waveform(path, mono)
 }
 
 /// Length of a clip in seconds as its header states it; decoded where the header does not say.
@@ -52,29 +53,23 @@ pub fn decode(path: &Path) -> Result<Waveform, AudioError> {
 /// # Errors
 /// As [`decode`], as far as the header shows it.
 pub fn duration(path: &Path) -> Result<f64, AudioError> {
-    let stated = guarded(path, || {
-        let opened = Opened::new(path)?;
+    let file = path.to_owned();
+    let stated = move || {
+        let opened = Opened::new(&file)?;
         let rate = opened.params.sample_rate.filter(|&rate| rate > 0);
         Ok(opened.frames.zip(rate).map(|(frames, rate)| frames as f64 / f64::from(rate)))
-    })?;
+    };
+    let file = path.to_owned();
+    let stated = in_time(path, LIMIT, move || guarded(&file, &stated))?;
     stated.map_or_else(|| decode(path).map(|waveform| waveform.seconds), Ok)
 }
 
 /// Turns a panic of a decoder into an error of the file.
 fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, AudioError>) -> Result<T, AudioError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
-        let reason = payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "panicked".into());
-        Err(AudioError::Decoder { path: path.into(), reason })
-    })
+    caught(work).unwrap_or_else(|reason| Err(AudioError::Decoder { path: path.into(), reason }))
 }
 
-fn decode_file(path: &Path) -> Result<Waveform, AudioError> {
-    let mut opened = Opened::new(path)?;
-    let mono = opened.mono(path)?;
+fn waveform(path: &Path, mono: Mono) -> Result<Waveform, AudioError> {
     let (rate, channels) = (mono.rate, mono.channels);
     if let Some((index, &value)) =
         mono.samples.iter().enumerate().find(|(_, value)| !value.is_finite() || value.abs() > MAX_SAMPLE)

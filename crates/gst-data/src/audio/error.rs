@@ -125,6 +125,14 @@ pub enum AudioError {
         /// Seconds decoded before.
         seconds: f64,
     },
+    /// The decoder does not come to an end.
+    #[error("{}: not decoded within {seconds} s; the file is damaged, or its disk does not answer", path.display())]
+    TooSlow {
+        /// The file.
+        path: PathBuf,
+        /// The limit, [`MAX_DECODE_SECONDS`](super::MAX_DECODE_SECONDS).
+        seconds: u64,
+    },
     /// The decoder panicked.
     #[error("{}: the decoder failed on this file ({reason}); convert it to another format", path.display())]
     Decoder {

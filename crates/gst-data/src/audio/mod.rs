@@ -5,6 +5,7 @@
 
 mod decode;
 mod error;
+mod patience;
 mod resample;
 mod source;
 
@@ -50,3 +51,7 @@ pub const MAX_EMPTY_PACKETS: usize = 4_096;
 
 /// How many times its own size may be read from a file before a demuxer counts as stuck.
 pub const MAX_REREADS: u64 = 4;
+
+/// Longest time that decoding one file may take, in seconds: a thousand times what a long clip needs on a busy machine. A decoder
+/// that computes for ever is left behind in its thread, and the file is refused from then on.
+pub const MAX_DECODE_SECONDS: u64 = 120;

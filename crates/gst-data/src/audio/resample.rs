@@ -1,130 +1,206 @@
-//! Windowed-sinc resampling to 16 kHz.
+//! Resampling to 16 kHz by a windowed sinc, applied block by block in the frequency domain.
+//!
+//! A block of input is transformed, multiplied with the filter's spectrum, cut (or filled up with zeros) to the bins of the
+//! output rate, and transformed back; the ends of the block, into which the filter wraps round, are thrown away
+//! (overlap-save). Block lengths are whole in both rates, so the result is that of the filter at the exact ratio.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{cell::RefCell, collections::HashMap, f64::consts::PI, sync::Arc};
 
-use rubato::{
-    Async, FixedAsync, Indexing, Resampler, SincInterpolationParameters, SincInterpolationType, WindowFunction,
-    audioadapter_buffers::direct::SequentialSlice, calculate_cutoff,
-};
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex, num_complex::Complex};
 
 use super::{AudioError, SAMPLE_RATE};
 
-/// Zero crossings of the filter, counted at the lower of the two rates: with the window below the pass band
-/// reaches 0.926 of that Nyquist frequency and the stop band begins at it.
-const FILTER_LENGTH: usize = 256;
+/// Zero crossings of the filter, counted at the lower of the two rates. With [`SHAPE`] the pass band reaches 0.937 of that Nyquist
+/// frequency and the stop band begins at it.
+const ZERO_CROSSINGS: usize = 256;
 
-/// Squared Blackman: side lobes below -110 dB.
-const WINDOW: WindowFunction = WindowFunction::Blackman2;
+/// Shape of the Kaiser window: side lobes of -120 dB (Kaiser 1974: 0.1102 (A - 8.7)).
+const SHAPE: f64 = 12.265;
 
-/// Most filter phases kept as an exact table; rates with more (none in use has) are interpolated cubically between phases.
-const MAX_PHASES: u32 = 1_280;
+/// Width of the transition band as a share of the sampling rate, times the length (Kaiser 1974: (A - 8) / 14.36).
+const TRANSITION: f64 = 7.8;
 
-/// Frames a call to the filter; bounds its buffers.
-const CHUNK: usize = 1_024;
+/// Shortest block in samples of the higher rate: several times the filter, so that little of it is thrown away.
+const MIN_BLOCK: usize = 7_000;
 
-/// Filters kept ready for each thread: a dataset has one or two rates.
-const MAX_FILTERS: usize = 8;
+/// Longest block of a plan that is kept; rates with longer ones (none in use has) cost tens of megabytes each.
+const MAX_KEPT_BLOCK: usize = 1 << 17;
+
+/// Plans kept ready for each thread: a dataset has one or two rates.
+const MAX_PLANS: usize = 8;
 
 thread_local! {
-    static FILTERS: RefCell<HashMap<u32, Filter>> = RefCell::new(HashMap::new());
+    static PLANS: RefCell<HashMap<u32, Plan>> = RefCell::new(HashMap::new());
 }
 
 /// Mono `samples` at `rate` Hz as 16 kHz mono, sample 0 of both at the same time; the samples themselves when `rate` is
-/// 16 kHz already.
+/// 16 kHz already. The signal is silent before its first and after its last sample.
 ///
 /// # Errors
-/// When `rate` is 0 or the filter cannot be made for it.
+/// When `rate` is 0 or the transform refuses.
 pub fn resample(samples: Vec<f32>, rate: u32) -> Result<Vec<f32>, AudioError> {
     if rate == SAMPLE_RATE || samples.is_empty() {
         return Ok(samples);
     }
-    FILTERS.with_borrow_mut(|filters| {
-        // Taken out while in use, so that a failed call leaves no half-used filter behind.
-        let mut filter = match filters.remove(&rate) {
-            Some(filter) => filter,
-            None => Filter::new(rate)?,
-        };
-        let resampled = filter.run(&samples).map_err(|reason| AudioError::Resample { rate, reason })?;
-        filter.inner.reset();
-        if filters.len() >= MAX_FILTERS {
-            filters.clear();
+    let failed = |reason: String| AudioError::Resample { rate, reason };
+    if rate == 0 {
+        return Err(failed("a rate above 0 is expected".into()));
+    }
+    PLANS.with_borrow_mut(|plans| {
+        // Taken out while in use, so that a failed call leaves no half-used plan behind.
+        let mut plan = plans.remove(&rate).map_or_else(|| Plan::new(rate), Ok).map_err(failed)?;
+        let resampled = plan.run(&samples).map_err(failed)?;
+        if plan.block <= MAX_KEPT_BLOCK {
+            if plans.len() >= MAX_PLANS {
+                plans.clear();
+            }
+            plans.insert(rate, plan);
         }
-        filters.insert(rate, filter);
         Ok(resampled)
     })
 }
 
-/// A filter for one rate, and what it takes to have its output begin with the input.
-struct Filter {
-    inner: Async<f32>,
-    /// Output rate over input rate.
-    ratio: f64,
-    /// Taps at the input rate.
-    length: usize,
-    /// Zeros put before the input.
-    lead: usize,
-    /// Outputs dropped: the next one lies at input sample `lead`.
-    skip: usize,
+/// Transforms, filter and buffers for one rate.
+struct Plan {
+    /// Samples of a block, and thrown away at each of its ends, at the source rate.
+    block: usize,
+    margin: usize,
+    /// The same at 16 kHz.
+    block_out: usize,
+    margin_out: usize,
+    forward: Arc<dyn RealToComplex<f32>>,
+    inverse: Arc<dyn ComplexToReal<f32>>,
+    /// The filter's spectrum, which is real, as far as it passes, with the scale of the transforms.
+    filter: Vec<f32>,
+    input: Vec<f32>,
+    spectrum: Vec<Complex<f32>>,
+    passed: Vec<Complex<f32>>,
+    output: Vec<f32>,
+    scratch: Vec<Complex<f32>>,
 }
 
-impl Filter {
-    fn new(rate: u32) -> Result<Self, AudioError> {
-        let failed = |reason: String| AudioError::Resample { rate, reason };
-        if rate == 0 {
-            return Err(failed("a rate above 0 is expected".into()));
-        }
-        let ratio = f64::from(SAMPLE_RATE) / f64::from(rate);
-        // The filter is applied at the source rate: to be as steep at 16 kHz it needs proportionally more taps there.
-        let length = ((FILTER_LENGTH as f64 * (1.0 / ratio).max(1.0)).ceil() as usize).next_multiple_of(8);
-        let phases = SAMPLE_RATE / gcd(SAMPLE_RATE, rate);
-        let (phases, interpolation) = match phases <= MAX_PHASES {
-            true => (phases, SincInterpolationType::Nearest),
-            false => (256, SincInterpolationType::Cubic),
-        };
-        let params = SincInterpolationParameters::new(length, WINDOW)
-            .f_cutoff(calculate_cutoff(FILTER_LENGTH, WINDOW))
-            .oversampling_factor(phases as usize)
-            .interpolation(interpolation);
-        let inner =
-            Async::new_sinc(ratio, 1.0, &params, CHUNK, 1, FixedAsync::Input).map_err(|error| failed(error.to_string()))?;
-        let (lead, skip) = alignment(ratio, length, phases);
-        Ok(Self { inner, ratio, length, lead, skip })
+impl Plan {
+    fn new(rate: u32) -> Result<Self, String> {
+        let common = gcd(SAMPLE_RATE, rate);
+        let (step, step_out) = ((rate / common) as usize, (SAMPLE_RATE / common) as usize);
+        let higher = step.max(step_out);
+        let lower_nyquist = f64::from(rate.min(SAMPLE_RATE)) / f64::from(rate);
+        // At the source rate the filter is as much longer as that rate is higher.
+        let half = (ZERO_CROSSINGS as f64 / lower_nyquist / 2.0).ceil() as usize;
+        let margins = half.div_ceil(step);
+        // A power of two of steps beside an even number for real transforms.
+        let steps = MIN_BLOCK.div_ceil(higher).max(4 * margins).next_power_of_two();
+        let (block, block_out) = (steps * step, steps * step_out);
+
+        let mut planner = RealFftPlanner::<f32>::new();
+        let (forward, inverse) = (planner.plan_fft_forward(block), planner.plan_fft_inverse(block_out));
+        let bins = block.min(block_out) / 2 + 1;
+        let filter = spectrum_of(&taps(half, lower_nyquist), block, bins)?;
+        let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
+        Ok(Self {
+            block,
+            margin: margins * step,
+            block_out,
+            margin_out: margins * step_out,
+            input: vec![0.0; block],
+            spectrum: forward.make_output_vec(),
+            passed: inverse.make_input_vec(),
+            output: vec![0.0; block_out],
+            scratch: vec![Complex::default(); scratch],
+            forward,
+            inverse,
+            filter,
+        })
     }
 
     fn run(&mut self, samples: &[f32]) -> Result<Vec<f32>, String> {
-        let wanted = (samples.len() as f64 * self.ratio).ceil() as usize;
-        let mut input = vec![0.0; self.lead];
-        input.extend_from_slice(samples);
-        // The last outputs need samples after the end, and calls come in whole chunks.
-        input.resize((input.len() + 2 * self.length).next_multiple_of(CHUNK), 0.0);
-        let mut output = vec![0.0; (input.len() as f64 * self.ratio) as usize + self.inner.output_frames_max()];
-        let frames = output.len();
-        let source = SequentialSlice::new(&input, 1, input.len()).map_err(|error| error.to_string())?;
-        let mut target = SequentialSlice::new_mut(&mut output, 1, frames).map_err(|error| error.to_string())?;
-        let mut at = Indexing::new();
-        while at.input_offset < input.len() && at.output_offset < self.skip + wanted {
-            let (read, written) =
-                self.inner.process_into_buffer(&source, &mut target, Some(&at)).map_err(|error| error.to_string())?;
-            at.input_offset += read;
-            at.output_offset += written;
+        let wanted = (samples.len() as u64 * self.block_out as u64).div_ceil(self.block as u64);
+        let wanted = usize::try_from(wanted).map_err(|error| error.to_string())?;
+        let (hop, hop_out) = (self.block - 2 * self.margin, self.block_out - 2 * self.margin_out);
+        let mut resampled = Vec::with_capacity(wanted);
+        let mut start = 0;
+        while resampled.len() < wanted {
+            self.fill(samples, start);
+            self.transform()?;
+            let kept = &self.output[self.margin_out..][..hop_out.min(wanted - resampled.len())];
+            resampled.extend_from_slice(kept);
+            start += hop;
         }
-        output.drain(..self.skip);
-        output.truncate(wanted);
-        Ok(output)
+        Ok(resampled)
+    }
+
+    /// Copies the block whose kept part begins at sample `start`; silence lies before and after the signal.
+    fn fill(&mut self, samples: &[f32], start: usize) {
+        let lead = self.margin.saturating_sub(start);
+        let from = samples.len().min(start.saturating_sub(self.margin));
+        let count = (self.block - lead).min(samples.len() - from);
+        self.input[..lead].fill(0.0);
+        self.input[lead..lead + count].copy_from_slice(&samples[from..from + count]);
+        self.input[lead + count..].fill(0.0);
+    }
+
+    fn transform(&mut self) -> Result<(), String> {
+        let scratch = &mut self.scratch;
+        let forward = self.forward.process_with_scratch(
+            &mut self.input,
+            &mut self.spectrum,
+            &mut scratch[..self.forward.get_scratch_len()],
+        );
+        forward.map_err(|error| error.to_string())?;
+        self.passed.fill(Complex::default());
+        for ((passed, value), gain) in self.passed.iter_mut().zip(&self.spectrum).zip(&self.filter) {
+            *passed = value * gain;
+        }
+        // The spectrum of a real signal is real at 0 Hz and at the Nyquist frequency.
+        let last = self.passed.len() - 1;
+        self.passed[0].im = 0.0;
+        self.passed[last].im = 0.0;
+        let inverse =
+            self.inverse.process_with_scratch(&mut self.passed, &mut self.output, &mut scratch[..self.inverse.get_scratch_len()]);
+        inverse.map_err(|error| error.to_string())
     }
 }
 
-/// How many zeros to put before the input and how many outputs to drop, so that an output falls on input sample 0.
-///
-/// Output k of the filter lies at input time `(k + 1) / ratio - length / 2 + 1 / phases` (it starts one step in, and its
-/// table of phases one phase off), which is a whole number for some k of every `phases` in a row.
-fn alignment(ratio: f64, length: usize, phases: u32) -> (usize, usize) {
-    let time = |k: usize| (k + 1) as f64 / ratio - length as f64 / 2.0 + 1.0 / f64::from(phases);
-    let first = (0..).find(|&k| time(k) > -0.5 / f64::from(phases)).unwrap_or(0);
-    let off = |k: usize| (time(k) - time(k).round()).abs();
-    let candidates = first..first + 2 * MAX_PHASES as usize;
-    let best = candidates.min_by(|&a, &b| (off(a) + 1e-9 * a as f64).total_cmp(&(off(b) + 1e-9 * b as f64))).unwrap_or(first);
-    (time(best).round().max(0.0) as usize, best)
+/// The right half of the symmetric filter, its middle first; `nyquist` is the frequency at which the stop band begins, as a share
+/// of the source's Nyquist frequency. All of it sums to 1.
+fn taps(half: usize, nyquist: f64) -> Vec<f64> {
+    // Half the transition band lies below the cutoff, half above, where the stop band begins.
+    let cutoff = nyquist - TRANSITION / (2 * half) as f64;
+    let mut taps: Vec<f64> = (0..=half)
+        .map(|n| {
+            let (x, place) = (PI * cutoff * n as f64, n as f64 / half as f64);
+            let sinc = if n == 0 { 1.0 } else { x.sin() / x };
+            sinc * bessel(SHAPE * (1.0 - place * place).max(0.0).sqrt())
+        })
+        .collect();
+    let sum = taps[0] + 2.0 * taps[1..].iter().sum::<f64>();
+    taps.iter_mut().for_each(|tap| *tap /= sum);
+    taps
+}
+
+/// The modified Bessel function of order 0, by its series.
+fn bessel(x: f64) -> f64 {
+    let quarter = x * x / 4.0;
+    let mut term = 1.0;
+    let mut sum = 1.0;
+    for k in 1..64 {
+        term *= quarter / f64::from(k * k);
+        sum += term;
+    }
+    sum
+}
+
+/// The first `bins` of the real spectrum over `block` samples of a symmetric filter, divided by `block`.
+fn spectrum_of(taps: &[f64], block: usize, bins: usize) -> Result<Vec<f32>, String> {
+    let fft = RealFftPlanner::<f64>::new().plan_fft_forward(block);
+    let mut time = fft.make_input_vec();
+    for (n, tap) in taps.iter().enumerate() {
+        time[n] = *tap;
+        time[(block - n) % block] = *tap;
+    }
+    let mut spectrum = fft.make_output_vec();
+    fft.process(&mut time, &mut spectrum).map_err(|error| error.to_string())?;
+    Ok(spectrum[..bins].iter().map(|value| (value.re / block as f64) as f32).collect())
 }
 
 fn gcd(a: u32, b: u32) -> u32 {

@@ -37,7 +37,11 @@ impl EvaluateArgs {
         let trained = folder.load(&setup.device)?;
         let all: Vec<usize> = (0..setup.datasets().len()).collect();
         let weights: BTreeMap<String, f64> = setup.facts()?.into_iter().map(|facts| (facts.name, facts.weight)).collect();
-        let scores = EvaluationSet::new(&setup, self.split, &all)?.evaluate(&trained.model.valid(), &weights);
+        let records = EvaluationSet::new(&setup, self.split, &all)?;
+        for broken in &records.set_aside {
+            eprintln!("left out: {}", broken.reason);
+        }
+        let scores = records.evaluate(&trained.model.valid(), &weights);
         shared.result(&scores, || format!("step {}, {} split\n{}", trained.step, self.split, table(&scores)))
     }
 }

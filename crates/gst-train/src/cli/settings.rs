@@ -43,6 +43,12 @@ pub(crate) struct Settings {
     /// Threads that prepare batches ahead of the loop.
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    /// Folder that keeps features between runs [default: none].
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+    /// Largest share of broken records that a run replaces before it stops.
+    #[arg(long, value_name = "SHARE")]
+    max_broken_share: Option<f64>,
 }
 
 impl Settings {
@@ -85,6 +91,8 @@ impl Settings {
         config.checks = self.checks.clone().or(config.checks);
         config.learning_rate = self.learning_rate.unwrap_or(config.learning_rate);
         config.workers = self.workers.unwrap_or(config.workers);
+        config.cache_dir = self.cache_dir.clone().or(config.cache_dir);
+        config.max_broken_share = self.max_broken_share.unwrap_or(config.max_broken_share);
         config.seed = shared.seed.unwrap_or(config.seed);
         config.device = shared.device.clone().unwrap_or(config.device);
         Ok(config)

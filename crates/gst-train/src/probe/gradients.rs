@@ -129,7 +129,7 @@ impl<'a> Gradients<'a> {
     }
 }
 
-/// Record indices of each probe batch of a dataset. No clip is in two batches.
+/// Record indices of each probe batch of a dataset. No clip is in two batches; broken clips are in none.
 fn split_by_clip(setup: &Setup, dataset: usize, probe: &ProbeConfig, run_seed: u64) -> Vec<Vec<usize>> {
     let mut clips: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for index in 0..setup.records(dataset, Split::Train) {
@@ -139,5 +139,8 @@ fn split_by_clip(setup: &Setup, dataset: usize, probe: &ProbeConfig, run_seed: u
     }
     let clips: Vec<Vec<usize>> = clips.into_values().collect();
     let size = probe.batch_size.min(clips.len() / probe.batches).max(1);
-    clips.chunks(size).take(probe.batches).map(|chunk| chunk.iter().map(|records| records[0]).collect()).collect()
+    let usable = |records: &Vec<usize>| setup.source.load(Split::Train, dataset, records[0]).is_ok();
+    let records: Vec<usize> =
+        clips.iter().filter(|records| usable(records)).take(size * probe.batches).map(|records| records[0]).collect();
+    records.chunks(size).map(<[usize]>::to_vec).collect()
 }

@@ -26,6 +26,7 @@ use crate::batches::Batcher;
 use crate::learner::Learner;
 use crate::ledger::Event;
 use crate::progress::Progress;
+use crate::quarantine::Quarantine;
 use crate::rate::RateShape;
 use crate::{Setup, TrainConfig, TrainError};
 
@@ -155,6 +156,7 @@ pub fn measure(
     let batches = (facts.len() * probe.batches * probe.points.len()) as u64;
     progress.total(steps + batches + Directed::units(probe, facts.len()));
 
+    let mut quarantine = Quarantine::unlisted(setup, &schedule, &config);
     let mut losses = WarmupLosses::new(steps);
     let mut done = 0;
     let mut go_on = || {
@@ -171,7 +173,11 @@ pub fn measure(
         let from = if index == 0 { 0 } else { probe.points[index - 1] };
         for step in from..point {
             let stopped = || stop.load(Ordering::Relaxed);
-            let Some(event) = learner.step(&batcher.step(step)?, 0, &batcher, &stopped)? else { return Ok(None) };
+            let batch = batcher.step(step)?;
+            for broken in quarantine.add(&batch.set_aside)? {
+                progress.line(&format!("set aside: {}", broken.reason));
+            }
+            let Some(event) = learner.step(&batch, 0, &batcher, &stopped)? else { return Ok(None) };
             losses.add(&event);
             if !go_on() {
                 return Ok(None);

@@ -115,7 +115,11 @@ pub fn write(
     published.map(|()| Checkpoint { folder, step, score }).map_err(|error| {
         // What is left over is removed again by the next checkpoint, if it cannot be removed now.
         let _ = fs::remove_dir_all(&aside);
-        TrainError::NotSaved { step, last: list(checkpoints).ok().and_then(|all| all.last().map(|last| last.step)), source: Box::new(error) }
+        TrainError::NotSaved {
+            step,
+            last: list(checkpoints).ok().and_then(|all| all.last().map(|last| last.step)),
+            source: Box::new(error),
+        }
     })
 }
 

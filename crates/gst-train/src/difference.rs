@@ -62,7 +62,8 @@ pub fn of_data(schedule: &Schedule, fingerprint: &str, setup: &Setup) -> Vec<Dif
     if fingerprint == setup.fingerprint {
         return Vec::new();
     }
-    let mut found = vec![Difference { field: "data fingerprint".into(), run: fingerprint.into(), given: setup.fingerprint.clone() }];
+    let mut found =
+        vec![Difference { field: "data fingerprint".into(), run: fingerprint.into(), given: setup.fingerprint.clone() }];
     for facts in &schedule.datasets {
         let given = setup.datasets().iter().find(|dataset| dataset.name == facts.name);
         let given = given.map_or_else(|| "none".to_owned(), |dataset| dataset.train.len().to_string());

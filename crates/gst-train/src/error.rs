@@ -117,7 +117,9 @@ pub enum TrainError {
         reason: String,
     },
     /// A weight is not a number any more, so there is nothing to save.
-    #[error("after step {step} a weight is NaN or infinite; the last good checkpoint stays. A lower `learning_rate` usually helps")]
+    #[error(
+        "after step {step} a weight is NaN or infinite; the last good checkpoint stays. A lower `learning_rate` usually helps"
+    )]
     WeightsNotFinite {
         /// Optimizer steps done.
         step: u64,

@@ -325,9 +325,8 @@ impl<'a> Trainer<'a> {
             validation,
             test,
         };
-        let result = Document::new(body)
-            .from_source("data", self.setup.fingerprint.clone())
-            .from_source("schedule", self.planned.clone());
+        let result =
+            Document::new(body).from_source("data", self.setup.fingerprint.clone()).from_source("schedule", self.planned.clone());
         self.folder.finish(&result)?;
         Ok(Outcome::Finished(Box::new(result.body)))
     }

@@ -91,5 +91,9 @@ fn a_loss_that_is_no_number_stops_the_run_and_leaves_a_checkpoint() {
     // What is left is whole, and its weights are numbers.
     assert!(bench.ok("evaluate run").contains("weighted"));
     let again = bench.fails("train --resume run");
-    assert_eq!(again.split("the loss is").nth(1), message.split("the loss is").nth(1), "the same step fails again in the same way");
+    assert_eq!(
+        again.split("the loss is").nth(1),
+        message.split("the loss is").nth(1),
+        "the same step fails again in the same way"
+    );
 }

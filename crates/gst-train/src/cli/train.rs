@@ -93,7 +93,8 @@ impl TrainArgs {
         }
         let opened = TrainConfig { tokenizer: Some(source.tokenizer_path()), ..config.clone() };
         let setup = Setup::open(&opened).context("the run cannot be continued (give `--data DIR` if its data has moved)")?;
-        let steps = schedule.as_ref().map_or_else(|| source.schedule().map(|own| own.body.steps), |given| Ok(given.body.steps))?;
+        let steps =
+            schedule.as_ref().map_or_else(|| source.schedule().map(|own| own.body.steps), |given| Ok(given.body.steps))?;
         let progress = Progress::new("resumed", "steps", steps);
         let (trainer, folder) = match &self.fork {
             None => (Trainer::resume(&setup, &config, schedule.as_ref(), source)?, run.to_owned()),
@@ -134,7 +135,9 @@ fn tell(fork: &Fork, folder: &Path) {
         let (name, drawn, place) = (&dataset.name, dataset.drawn, dataset.place);
         match (dataset.reordered, dataset.repeated, dataset.lost) {
             (false, 0, 0) => {}
-            (true, ..) => eprintln!("  {name}: {drawn} samples were drawn; the order is another one, so any of them may come again"),
+            (true, ..) => {
+                eprintln!("  {name}: {drawn} samples were drawn; the order is another one, so any of them may come again")
+            }
             (false, 0, lost) => eprintln!("  {name}: {lost} samples are passed over (drawn {drawn}, goes on at {place})"),
             (false, repeated, _) => eprintln!("  {name}: {repeated} samples come again (drawn {drawn}, goes on at {place})"),
         }

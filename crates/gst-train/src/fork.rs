@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{self, Checkpoint, MOMENTS, SCHEDULE, STATE, WEIGHTS};
 use crate::difference::{self, Difference};
-use crate::state::RunState;
+use crate::state::{RunState, Scores};
 use crate::{RunFolder, Setup, TrainConfig, TrainError, files, learner, trainer};
 
 /// The body of `fork.json`.
@@ -122,7 +122,9 @@ fn carried(
     };
     let (began, rate) = learner::rate(config, after, state.step);
     let evaluations = state.evaluations.iter().map(renamed).collect();
-    RunState { seed: config.seed, planned, rate, began, evaluations, metrics_bytes, ..state }
+    // A run that had stopped improving would otherwise end again before its first step.
+    let scores = Scores { without_improvement: 0, ..state.scores };
+    RunState { seed: config.seed, planned, rate, began, evaluations, scores, metrics_bytes, ..state }
 }
 
 /// The checkpoint's weights and moments with another schedule and state.

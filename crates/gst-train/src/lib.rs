@@ -23,7 +23,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`config`], [`setup`] | what a run is told, and the data, tokenizer and model it follows from that |
-//! | [`batches`], [`augment`] | the draws of one step, as padded batches |
+//! | [`batches`], [`augment`], [`shards`] | the draws of one step, as padded batches; who works off which part |
 //! | [`trainer`], [`optimizer`], [`rate`] | the loop |
 //! | [`evaluate`], [`ledger`] | accuracy per dataset; `metrics.jsonl` and `result.json` |
 //! | [`probe`] | gradients of every dataset after a warm-up |
@@ -77,6 +77,8 @@ pub mod run;
 pub mod seed;
 #[cfg(feature = "model")]
 pub mod setup;
+#[cfg(feature = "model")]
+pub mod shards;
 #[cfg(feature = "model")]
 pub mod state;
 #[cfg(feature = "model")]

@@ -1,7 +1,7 @@
 //! `kill -9` at random points of saving and training: the run can always be continued, never goes back behind a whole checkpoint,
 //! and ends as if nothing had happened.
 //!
-//! This program is its own child: with `GST_CRASH_RUN` set it trains. `GST_KILLS` says how often it is killed (default 15).
+//! This program is its own child: with `GST_CRASH_RUN` set it trains. `GST_KILLS` says how often it is killed (default 200).
 #![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 mod common;
@@ -82,7 +82,7 @@ fn main() {
     if let (Some(run), Some(data)) = (std::env::var_os("GST_CRASH_RUN"), std::env::var_os("GST_CRASH_DATA")) {
         return child(Path::new(&run), data.into());
     }
-    let kills: u64 = std::env::var("GST_KILLS").map_or(15, |kills| kills.parse().unwrap());
+    let kills: u64 = std::env::var("GST_KILLS").map_or(200, |kills| kills.parse().unwrap());
     let bench = Bench::new();
     let data = bench.path("data");
     let whole = bench.path("whole");
@@ -124,5 +124,5 @@ fn main() {
         runs += 1;
     }
     let seconds = began.elapsed().as_secs_f64();
-    println!("{killed} kills ({in_training} of them in training or saving) over {runs} runs, all continued: {seconds:.0} s");
+    eprintln!("{killed} kills ({in_training} of them in training or saving) over {runs} runs, all continued: {seconds:.0} s");
 }

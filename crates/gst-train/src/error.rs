@@ -83,7 +83,7 @@ pub enum TrainError {
         /// The run folder.
         path: PathBuf,
         /// What differs.
-        differences: Vec<crate::difference::Difference>,
+        differences: Vec<crate::run::difference::Difference>,
     },
     /// A checkpoint could not be saved.
     #[error(

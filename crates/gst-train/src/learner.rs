@@ -10,13 +10,13 @@ use gst_model::{AudioLm, MiniAudioLm, weights};
 use gst_schedule::Schedule;
 
 use crate::batches::{Batcher, StepBatch};
-use crate::checkpoint::{Checkpoint, MOMENTS, WEIGHTS};
+use crate::checkpoint::state::{RunState, Scores};
+use crate::checkpoint::{Checkpoint, MOMENTS, WEIGHTS, moments};
 use crate::evaluate::Evaluation;
 use crate::ledger::{DatasetStep, Event};
 use crate::optimizer::{adamw, all_finite, clip_by_global_norm};
 use crate::rate::Rate;
-use crate::state::{RunState, Scores};
-use crate::{Setup, TrainConfig, TrainError, moments, seed};
+use crate::{Setup, TrainConfig, TrainError, seed};
 
 /// The model in training and what it has cost so far.
 pub(crate) struct Learner<'a> {

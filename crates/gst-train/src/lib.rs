@@ -27,9 +27,8 @@
 //! | [`trainer`], [`optimizer`], [`rate`] | the loop |
 //! | [`evaluate`], [`ledger`] | accuracy per dataset; `metrics.jsonl` and `result.json` |
 //! | [`probe`] | gradients of every dataset after a warm-up |
-//! | [`run`], [`lock`], [`files`] | folders and files on disk |
-//! | [`checkpoint`], [`moments`], [`state`] | what a run leaves to go on from: weights, optimizer state, everything else |
-//! | [`difference`], [`fork`] | what a run may not be continued with, and a new run that follows it all the same |
+//! | [`run`], [`files`] | the run folder: who is at work on it, what it may be continued with, how it is forked |
+//! | [`checkpoint`] | what a run leaves to go on from: weights, optimizer state, everything else |
 //! | [`device`] | the one place that names backends |
 //! | [`seed`], [`progress`] | seeds from seeds; bars on a terminal |
 //!
@@ -46,22 +45,14 @@ pub mod checkpoint;
 pub mod config;
 #[cfg(feature = "model")]
 pub mod device;
-#[cfg(feature = "model")]
-pub mod difference;
 pub mod error;
 #[cfg(feature = "model")]
 pub mod evaluate;
 pub mod files;
 #[cfg(feature = "model")]
-pub mod fork;
-#[cfg(feature = "model")]
 mod learner;
 #[cfg(feature = "model")]
 pub mod ledger;
-#[cfg(feature = "model")]
-pub mod lock;
-#[cfg(feature = "model")]
-pub mod moments;
 #[cfg(feature = "model")]
 pub mod optimizer;
 #[cfg(feature = "model")]
@@ -79,8 +70,6 @@ pub mod seed;
 pub mod setup;
 #[cfg(feature = "model")]
 pub mod shards;
-#[cfg(feature = "model")]
-pub mod state;
 #[cfg(feature = "model")]
 pub mod trainer;
 #[cfg(feature = "model")]

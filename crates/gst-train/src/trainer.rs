@@ -7,16 +7,17 @@ use gst_affinity::artifact::{Document, content_hash};
 use gst_schedule::Schedule;
 
 use crate::batches::Batcher;
+use crate::checkpoint::state::RunState;
 use crate::checkpoint::{self, Checkpoint, SCHEDULE, STATE};
 use crate::evaluate::Evaluation;
 use crate::learner::Learner;
 use crate::ledger::{Event, Ledger, RunResult, peak_memory_bytes};
-use crate::lock::RunLock;
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::state::RunState;
+use crate::run::difference;
+use crate::run::lock::RunLock;
 use crate::validation::Validation;
-use crate::{RunFolder, Setup, TrainConfig, TrainError, difference, files};
+use crate::{RunFolder, Setup, TrainConfig, TrainError, files};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +81,7 @@ impl<'a> Trainer<'a> {
     /// Continues the run in `folder` at its newest whole checkpoint, or from step 0 if it was killed before its first one.
     ///
     /// `setup` must be opened with the run's tokenizer ([`RunFolder::tokenizer_path`]); `config` are the run's own settings, of
-    /// which some may differ (see [`crate::difference`]), and `schedule` may be given to make sure that it is the run's.
+    /// which some may differ (see [`crate::run::difference`]), and `schedule` may be given to make sure that it is the run's.
     ///
     /// # Errors
     /// [`TrainError::Changed`] with everything that differs; [`TrainError::RunFolder`] when the run is finished or another process is

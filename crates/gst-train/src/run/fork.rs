@@ -8,9 +8,9 @@ use gst_affinity::artifact::{Artifact, Document, content_hash};
 use gst_schedule::{Draws, Evaluation as Record, Schedule};
 use serde::{Deserialize, Serialize};
 
+use super::difference::{self, Difference};
+use crate::checkpoint::state::{RunState, Scores};
 use crate::checkpoint::{self, Checkpoint, MOMENTS, SCHEDULE, STATE, WEIGHTS};
-use crate::difference::{self, Difference};
-use crate::state::{RunState, Scores};
 use crate::{RunFolder, Setup, TrainConfig, TrainError, files, learner, trainer};
 
 /// The body of `fork.json`.

@@ -7,9 +7,13 @@
 //! | `tokenizer.json`, `model.json` | what is needed to use the weights |
 //! | `metrics.jsonl` | every step and evaluation ([`crate::ledger`]) |
 //! | `checkpoints/step-N/` | everything that is needed to go on after step N ([`crate::checkpoint`]) |
-//! | `run.lock` | the process at work, while it is ([`crate::lock`]) |
-//! | `fork.json` | where a forked run comes from ([`crate::fork`]) |
+//! | `run.lock` | the process at work, while it is ([`lock`]) |
+//! | `fork.json` | where a forked run comes from ([`fork`]) |
 //! | `result.json` | final scores and cost; there only when the run is complete |
+
+pub mod difference;
+pub mod fork;
+pub mod lock;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,8 +27,8 @@ use gst_schedule::Schedule;
 use crate::checkpoint::{self, Checkpoint, WEIGHTS};
 use crate::files::{read_artifact, sync, write};
 use crate::ledger::RunResult;
-use crate::lock::RunLock;
 use crate::{Setup, TrainConfig, TrainError};
+use lock::RunLock;
 
 /// A folder that one training run owns.
 #[derive(Debug, Clone)]

@@ -30,6 +30,8 @@ pub struct Part {
     pub datasets: Vec<usize>,
     /// Index of each sample's record in its split.
     pub records: Vec<usize>,
+    /// What training on each sample costs.
+    pub costs: Vec<Cost>,
 }
 
 impl StepBatch {
@@ -120,6 +122,7 @@ impl Batcher {
             batch,
             datasets: drawn.iter().map(|drawn| drawn.dataset).collect(),
             records: drawn.iter().map(|drawn| drawn.example.record).collect(),
+            costs: drawn.iter().map(Drawn::cost).collect(),
         })
     }
 }

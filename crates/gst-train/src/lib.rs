@@ -7,14 +7,14 @@
 //! ```no_run
 //! use gst_affinity::artifact::Document;
 //! use gst_schedule::{Schedule, ScheduleParams, Strategy};
-//! use gst_train::{RunFolder, Setup, TrainConfig, Trainer, progress::Progress, trainer::Outcome};
+//! use gst_train::{RunFolder, Setup, TrainConfig, Trainer, trainer::Outcome};
 //!
 //! let config = TrainConfig { data: "data".into(), ..TrainConfig::default() };
 //! let setup = Setup::open(&config)?;
 //! let params = ScheduleParams { strategy: Strategy::MixAll, steps: 500, ..ScheduleParams::default() };
 //! let schedule = Document::new(Schedule::new(&setup.facts()?, None, &params)?);
 //! let mut trainer = Trainer::new(&setup, &config, schedule, RunFolder::create("run".as_ref())?)?;
-//! if let Outcome::Finished(result) = trainer.run(&|| false, &Progress::hidden())? {
+//! if let Outcome::Finished(result) = trainer.run(&|| false, &mut ())? {
 //!     println!("{:.3}", result.test.weighted.exact_match);
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -25,7 +25,8 @@
 //! | [`config`], [`setup`] | what a run is told, and the data, tokenizer and model it follows from that |
 //! | [`batches`], [`augment`], [`shards`] | the draws of one step, as padded batches; who works off which part |
 //! | [`trainer`], [`optimizer`], [`rate`] | the loop |
-//! | [`evaluate`], [`ledger`] | accuracy per dataset; `metrics.jsonl` and `result.json` |
+//! | [`evaluate`], [`ledger`] | accuracy per dataset and what was lost of it; `metrics.jsonl`, TensorBoard, `result.json` |
+//! | [`dashboard`] | the same for a terminal |
 //! | [`probe`] | gradients of every dataset after a warm-up |
 //! | [`run`], [`files`] | the run folder: who is at work on it, what it may be continued with, how it is forked |
 //! | [`checkpoint`] | what a run leaves to go on from: weights, optimizer state, everything else |
@@ -43,6 +44,8 @@ pub mod batches;
 pub mod checkpoint;
 #[cfg(feature = "model")]
 pub mod config;
+#[cfg(feature = "model")]
+pub mod dashboard;
 #[cfg(feature = "model")]
 pub mod device;
 pub mod error;

@@ -109,7 +109,7 @@ pub fn measure(
         ..ScheduleParams::default()
     };
     let schedule = Schedule::new(&facts, None, &params)?;
-    let config = TrainConfig { rate: RateShape::Constant, ..config.clone() };
+    let config = TrainConfig { rate: RateShape::Constant, ema: None, ..config.clone() };
     let batcher = Batcher::new(setup, &schedule, &config)?;
     let mut learner = Learner::new(setup, &config, &schedule)?;
     let all: Vec<usize> = (0..facts.len()).collect();
@@ -124,7 +124,7 @@ pub fn measure(
     for (index, &point) in probe.points.iter().enumerate() {
         let from = if index == 0 { 0 } else { probe.points[index - 1] };
         for step in from..point {
-            let Some(event) = learner.step(&batcher.step(step)?, 0, &batcher, &|| stop.load(Ordering::Relaxed))? else {
+            let Some(event) = learner.step(&batcher.step(step)?, &schedule, &batcher, &|| stop.load(Ordering::Relaxed))? else {
                 return Ok(None);
             };
             losses.add(&event);

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use common::tiny;
 use common::{Bench, DATASETS};
 use gst_schedule::{ScheduleParams, Strategy};
-use gst_train::progress::Progress;
 use gst_train::trainer::Outcome;
 use gst_train::{RunFolder, TrainConfig, Trainer, checkpoint, seed};
 
@@ -44,7 +43,7 @@ fn child(run: &Path, data: PathBuf) {
         Err(_) => Trainer::new(&setup, &config, tiny::schedule(&setup, &params), RunFolder::create(run).unwrap()).unwrap(),
     };
     eprintln!("training");
-    let outcome = trainer.run(&|| false, &Progress::hidden()).unwrap();
+    let outcome = trainer.run(&|| false, &mut ()).unwrap();
     assert!(matches!(outcome, Outcome::Finished(_)));
 }
 

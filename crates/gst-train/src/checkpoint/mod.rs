@@ -22,6 +22,8 @@ use crate::files::{self, sync};
 
 /// Weights of the model, by parameter path.
 pub const WEIGHTS: &str = "model.safetensors";
+/// Moving average of the weights, by parameter path; there only with the setting `ema`.
+pub const AVERAGE: &str = "average.safetensors";
 /// State of the optimizer, by parameter path ([`moments`]).
 pub const MOMENTS: &str = "optimizer.safetensors";
 /// The schedule as resolved so far, with its decision log.

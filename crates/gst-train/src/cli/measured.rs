@@ -50,7 +50,7 @@ impl Measured {
             metric,
             ..ProbeConfig::default()
         };
-        let stop = stop::flag()?;
+        let stop = stop::flag(false)?;
         let progress = Progress::new("affinity", "batches", 0);
         let affinity = probe::measure(&setup, &config, &probe, &stop, &progress)?;
         progress.finish();

@@ -10,7 +10,8 @@ use crate::{Setup, TrainConfig, TrainError};
 
 /// Settings that may change when a run goes on: where the data lies and how it is read, the device, what is saved and
 /// when it is enough. None of them moves a sample or (the device aside) a bit.
-const FREE: &[&str] = &["data", "device", "workers", "cache_mib", "checkpoint_every", "keep_last", "keep_best", "stop_after"];
+const FREE: &[&str] =
+    &["data", "device", "workers", "cache_mib", "checkpoint_every", "keep_last", "keep_best", "stop_after", "tensorboard"];
 
 /// Longest value that a message shows.
 const SHOWN: usize = 60;

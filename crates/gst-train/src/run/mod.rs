@@ -24,7 +24,7 @@ use gst_data::text::TextTokenizer;
 use gst_model::{MiniAudioLm, ModelConfig, weights};
 use gst_schedule::Schedule;
 
-use crate::checkpoint::{self, Checkpoint, WEIGHTS};
+use crate::checkpoint::{self, AVERAGE, Checkpoint, WEIGHTS};
 use crate::files::{read_artifact, sync, write};
 use crate::ledger::RunResult;
 use crate::{Setup, TrainConfig, TrainError};
@@ -118,6 +118,12 @@ impl RunFolder {
     #[must_use]
     pub fn metrics_path(&self) -> PathBuf {
         self.root.join("metrics.jsonl")
+    }
+
+    /// `tensorboard/`.
+    #[must_use]
+    pub fn tensorboard(&self) -> PathBuf {
+        self.root.join("tensorboard")
     }
 
     /// `result.json`.
@@ -238,7 +244,8 @@ impl RunFolder {
         }
         let checkpoint = self.checkpoint(None)?;
         let mut model = config.init(0, device)?;
-        weights::load(&mut model, &checkpoint.file(WEIGHTS))?;
+        let average = checkpoint.file(AVERAGE);
+        weights::load(&mut model, &if average.is_file() { average } else { checkpoint.file(WEIGHTS) })?;
         let mel = LogMel::new(config.mels)?;
         Ok(Trained { model, tokenizer, mel, step: checkpoint.step })
     }

@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError};
 use gst_affinity::artifact::Document;
 use gst_schedule::{Schedule, ScheduleParams};
 use gst_train::augment::Augment;
-use gst_train::progress::Progress;
 use gst_train::trainer::Outcome;
 use gst_train::{RunFolder, Setup, TrainConfig, Trainer};
 
@@ -54,7 +53,7 @@ pub(crate) fn run(mut trainer: Trainer<'_>, calls: u64) -> Outcome {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let asked = std::cell::Cell::new(0);
     let stop = || asked.replace(asked.get() + 1) >= calls;
-    trainer.run(&stop, &Progress::hidden()).unwrap()
+    trainer.run(&stop, &mut ()).unwrap()
 }
 
 /// Continues a run as [`run`] does.

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
 
 use crate::experiment::{BUILT_IN, Options, Settings};
-use crate::{bench, ci, experiment, report, tidy};
+use crate::{bench, ci, experiment, report, soak, tidy};
 
 /// The workspace's own tool: experiments, house rules, checks, benchmarks.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Train for thousands of steps and judge memory, step time and open files.
+    Soak(soak::Soak),
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,6 +146,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Tidy => tidy::run(),
         Task::Ci(choice) => ci::run(&choice),
         Task::Bench { arguments } => bench::run(&arguments),
+        Task::Soak(options) => soak::run(&options),
     }
 }
 

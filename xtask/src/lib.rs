@@ -6,6 +6,7 @@
 //! cargo xtask tidy                      hold the house rules: crate arrows, manifests, links, sizes
 //! cargo xtask ci                        every check that continuous integration runs, cheapest first
 //! cargo xtask bench [FILTER]            the criterion benchmarks
+//! cargo xtask soak                      a long run: memory, step time, open files
 //! ```
 //!
 //! It stands outside the crates: it depends on none of them, spawns `cargo` and the `gst` binary, and reads the files they leave.
@@ -23,6 +24,7 @@ mod cli;
 mod device;
 mod experiment;
 mod report;
+mod soak;
 mod tidy;
 mod workspace;
 

@@ -33,6 +33,8 @@ pub struct Part {
     pub datasets: Vec<usize>,
     /// Index of each sample's record in its split.
     pub records: Vec<usize>,
+    /// What training on each sample costs.
+    pub costs: Vec<Cost>,
 }
 
 impl StepBatch {
@@ -133,6 +135,7 @@ impl Batcher {
             batch,
             datasets: drawn.iter().map(|drawn| drawn.dataset).collect(),
             records: drawn.iter().map(|drawn| drawn.example.record).collect(),
+            costs: drawn.iter().map(Drawn::cost).collect(),
         })
     }
 }

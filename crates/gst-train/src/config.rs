@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::augment::Augment;
-use crate::rate::RateShape;
+use crate::optimizer::parameter_groups::ParameterGroup;
+use crate::rate::{Rate, RateHorizon, RateShape};
 
 /// Settings of a training run. The schedule (what to train on, for how many steps, in which batches) is a file of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,12 +37,26 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// Shape of the learning rate over the run.
+    /// Shape of the learning rate over its horizon.
     pub rate: RateShape,
-    /// Share of the run over which the rate climbs to its peak, in `[0, 1]`.
+    /// What the learning rate's shape stretches over.
+    pub rate_horizon: RateHorizon,
+    /// Share of the peak that a falling rate ends at, in `[0, 1]`.
+    pub rate_floor: f64,
+    /// Share of the horizon over which the shape `wsd` falls, in `[0, 1]`.
+    pub rate_decay: f64,
+    /// Share of the horizon over which the rate climbs to its peak, in `[0, 1]`.
     pub warmup: f64,
     /// Decoupled weight decay, on matrices only.
     pub weight_decay: f64,
+    /// AdamW's β₁ and β₂, each in `[0, 1)`.
+    pub betas: [f64; 2],
+    /// AdamW's ε.
+    pub epsilon: f64,
+    /// Parameters with a learning rate and a weight decay of their own.
+    pub parameter_groups: Vec<ParameterGroup>,
+    /// Decay of the moving average of the weights that is evaluated and saved beside them, in `(0, 1)`; none when absent.
+    pub ema: Option<f64>,
     /// Largest global norm of a gradient; larger ones are scaled down to it.
     pub clip_norm: f64,
     /// Largest number of samples in one forward pass; a larger batch is worked off in parts of like length.
@@ -50,6 +65,10 @@ pub struct TrainConfig {
     pub augment: Augment,
     /// Steps between two evaluations on the validation split; 0 evaluates at stage ends only.
     pub evaluate_every: u64,
+    /// Seconds of audio between two evaluations, beside [`TrainConfig::evaluate_every`]; 0 for none.
+    pub evaluate_every_seconds: f64,
+    /// Whether the run folder gets a TensorBoard event file.
+    pub tensorboard: bool,
     /// Steps between two checkpoints; 0 saves at the start, at the end and when stopped only.
     pub checkpoint_every: u64,
     /// Newest checkpoints that are kept; 0 keeps all.
@@ -88,12 +107,21 @@ impl Default for TrainConfig {
             seed: 0,
             learning_rate: 2e-3,
             rate: RateShape::Cosine,
+            rate_horizon: RateHorizon::Run,
+            rate_floor: 0.01,
+            rate_decay: 0.2,
             warmup: 0.05,
             weight_decay: 0.05,
+            betas: [0.9, 0.98],
+            epsilon: 1e-8,
+            parameter_groups: Vec::new(),
+            ema: None,
             clip_norm: 1.0,
             micro_batch: 16,
             augment: Augment::default(),
             evaluate_every: 50,
+            evaluate_every_seconds: 0.0,
+            tensorboard: false,
             checkpoint_every: 500,
             keep_last: 2,
             keep_best: true,
@@ -126,6 +154,12 @@ impl TrainConfig {
         toml::to_string_pretty(self).map_err(|error| TrainError::Config { path: path.to_owned(), reason: error.to_string() })
     }
 
+    /// The learning rate of a span of steps.
+    #[must_use]
+    pub fn rate(&self) -> Rate {
+        Rate { peak: self.learning_rate, shape: self.rate, floor: self.rate_floor, warmup: self.warmup, decay: self.rate_decay }
+    }
+
     /// # Errors
     /// [`TrainError::Setting`] for the first value out of range.
     pub fn check(&self) -> Result<(), TrainError> {
@@ -136,9 +170,24 @@ impl TrainConfig {
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             return refuse("learning_rate", self.learning_rate, "a number above 0");
         }
-        if !(0.0..=1.0).contains(&self.warmup) {
-            return refuse("warmup", self.warmup, "a share in [0, 1]");
+        for (field, share) in [("warmup", self.warmup), ("rate_floor", self.rate_floor), ("rate_decay", self.rate_decay)] {
+            if !(0.0..=1.0).contains(&share) {
+                return refuse(field, share, "a share in [0, 1]");
+            }
         }
+        if let Some(beta) = self.betas.into_iter().find(|beta| !(0.0..1.0).contains(beta)) {
+            return refuse("betas", beta, "two numbers in [0, 1)");
+        }
+        if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
+            return refuse("epsilon", self.epsilon, "a number above 0");
+        }
+        if let Some(decay) = self.ema.filter(|&decay| !(decay > 0.0 && decay < 1.0)) {
+            return refuse("ema", decay, "a decay between 0 and 1, such as 0.999");
+        }
+        if !(self.evaluate_every_seconds >= 0.0 && self.evaluate_every_seconds.is_finite()) {
+            return refuse("evaluate_every_seconds", self.evaluate_every_seconds, "a number of seconds, 0 for none");
+        }
+        self.parameter_groups.iter().try_for_each(ParameterGroup::check)?;
         if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
             return refuse("weight_decay", self.weight_decay, "a number of at least 0");
         }
@@ -152,5 +201,44 @@ impl TrainConfig {
             return refuse("micro_batch", 0.0, "at least 1 sample");
         }
         self.augment.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_survives_its_toml_and_groups_are_tables() {
+        let config = TrainConfig {
+            rate: RateShape::Wsd,
+            rate_horizon: RateHorizon::Stage,
+            parameter_groups: vec![ParameterGroup {
+                pattern: r"^encoder\.".into(),
+                learning_rate_factor: 0.1,
+                weight_decay: Some(0.0),
+            }],
+            ema: Some(0.99),
+            ..TrainConfig::default()
+        };
+        let text = config.to_toml("config.toml".as_ref()).unwrap();
+        assert!(text.contains("[[parameter_groups]]") && text.contains("rate_horizon = \"stage\""), "{text}");
+        assert_eq!(toml::from_str::<TrainConfig>(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let config = TrainConfig::default;
+        for (field, config) in [
+            ("rate_floor", TrainConfig { rate_floor: 1.5, ..config() }),
+            ("rate_decay", TrainConfig { rate_decay: -0.1, ..config() }),
+            ("betas", TrainConfig { betas: [0.9, 1.0], ..config() }),
+            ("epsilon", TrainConfig { epsilon: 0.0, ..config() }),
+            ("ema", TrainConfig { ema: Some(1.0), ..config() }),
+            ("evaluate_every_seconds", TrainConfig { evaluate_every_seconds: f64::NAN, ..config() }),
+        ] {
+            let message = config.check().unwrap_err().to_string();
+            assert!(message.contains(&format!("`{field}`")), "{message}");
+        }
     }
 }

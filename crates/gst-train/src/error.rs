@@ -52,6 +52,14 @@ pub enum TrainError {
         /// What is accepted.
         expected: &'static str,
     },
+    /// Parameters of a group cannot be found.
+    #[error("parameter group `{pattern}`: {reason}")]
+    ParameterGroup {
+        /// The group's pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A configuration file is not one.
     #[error("{}: {reason}", path.display())]
     Config {
@@ -83,7 +91,7 @@ pub enum TrainError {
         /// The run folder.
         path: PathBuf,
         /// What differs.
-        differences: Vec<crate::difference::Difference>,
+        differences: Vec<crate::run::difference::Difference>,
     },
     /// A checkpoint could not be saved.
     #[error(

@@ -43,9 +43,22 @@ pub struct Means {
     pub exact_match: f64,
 }
 
+/// When an answer counts as an exact match.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scoring {
+    /// The greedy answer equals the reference token for token, end-of-sequence included; no text is normalised. Read off
+    /// teacher-forced predictions, which agree with generation up to the first mistake.
+    #[default]
+    TokenForToken,
+}
+
 /// Scores of several datasets and their means.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
+    /// The rule that `exact_match` goes by.
+    #[serde(default)]
+    pub scoring: Scoring,
     /// By dataset name.
     pub datasets: BTreeMap<String, DatasetScores>,
     /// Mean weighted by the schedule's dataset weights p_i.
@@ -60,7 +73,7 @@ impl Evaluation {
     pub fn new(datasets: BTreeMap<String, DatasetScores>, weights: &BTreeMap<String, f64>) -> Self {
         let weighted = mean(datasets.iter().map(|(name, scores)| (weights.get(name).copied().unwrap_or(0.0), scores)));
         let unweighted = mean(datasets.values().map(|scores| (1.0, scores)));
-        Self { datasets, weighted, unweighted }
+        Self { scoring: Scoring::default(), datasets, weighted, unweighted }
     }
 }
 

@@ -1,23 +1,28 @@
 //! The model in training and what it has cost so far.
 
+mod share;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use gst_affinity::Cost;
 use gst_data::Split;
 use gst_model::{AudioLm, MiniAudioLm, weights};
 use gst_schedule::Schedule;
 
-use crate::batches::{Batcher, StepBatch};
-use crate::checkpoint::{Checkpoint, MOMENTS, WEIGHTS};
+use crate::batches::{Batcher, Part, StepBatch};
+use crate::checkpoint::state::{RunState, Scores};
+use crate::checkpoint::{AVERAGE, Checkpoint, MOMENTS, WEIGHTS, moments};
 use crate::evaluate::Evaluation;
 use crate::ledger::{DatasetStep, Event};
+use crate::optimizer::ema;
 use crate::optimizer::{adamw, all_finite, clip_by_global_norm};
-use crate::rate::Rate;
-use crate::state::{RunState, Scores};
-use crate::{Setup, TrainConfig, TrainError, moments, seed};
+use crate::rate::RateHorizon;
+use crate::{Setup, TrainConfig, TrainError, seed};
+use share::SampleShare;
 
 /// The model in training and what it has cost so far.
 pub(crate) struct Learner<'a> {
@@ -25,10 +30,9 @@ pub(crate) struct Learner<'a> {
     config: &'a TrainConfig,
     names: Vec<String>,
     pub(crate) model: MiniAudioLm,
+    /// Moving average of the weights, without autodiff, where the settings ask for it.
+    average: Option<MiniAudioLm>,
     optimizer: ModuleOptimizer,
-    pub(crate) rate: Rate,
-    /// Step at which the optimizer's state began: the last reset.
-    pub(crate) began: u64,
     /// What training has cost, waiting for data left out.
     pub(crate) spent: Cost,
     /// Time spent waiting for data.
@@ -43,16 +47,14 @@ pub(crate) struct Learner<'a> {
 impl<'a> Learner<'a> {
     pub(crate) fn new(setup: &'a Setup, config: &'a TrainConfig, schedule: &Schedule) -> Result<Self, TrainError> {
         let model = setup.fresh_model(config.seed)?;
-        let optimizer = adamw(&model, config.weight_decay);
-        let (began, rate) = rate(config, schedule, 0);
+        let optimizer = adamw(&model, config)?;
         Ok(Self {
             setup,
             config,
             names: schedule.datasets.iter().map(|facts| facts.name.clone()).collect(),
+            average: config.ema.map(|_| model.valid()),
             model,
             optimizer,
-            rate,
-            began,
             spent: Cost::default(),
             waited: Duration::ZERO,
             waited_before: Duration::ZERO,
@@ -72,16 +74,23 @@ impl<'a> Learner<'a> {
         let mut learner = Self::new(setup, config, schedule)?;
         weights::load(&mut learner.model, &checkpoint.file(WEIGHTS))?;
         learner.optimizer = moments::load(learner.optimizer, &learner.model, &checkpoint.file(MOMENTS))?;
-        (learner.rate, learner.began) = (state.rate, state.began);
+        if let Some(average) = &mut learner.average {
+            // A fork may ask for an average that the run before it did not keep: it begins with the weights.
+            let saved = checkpoint.file(AVERAGE);
+            weights::load(average, &if saved.is_file() { saved } else { checkpoint.file(WEIGHTS) })?;
+        }
         (learner.spent, learner.scores) = (state.cost, state.scores);
         learner.waited = Duration::from_secs_f64(state.data_wait_seconds);
         learner.waited_before = learner.waited;
         Ok(learner)
     }
 
-    /// Writes weights and moments into the folder of a checkpoint.
+    /// Writes weights, their average and moments into the folder of a checkpoint.
     pub(crate) fn save(&self, folder: &Path) -> Result<(), TrainError> {
         weights::save(&self.model, &folder.join(WEIGHTS))?;
+        if let Some(average) = &self.average {
+            weights::save(average, &folder.join(AVERAGE))?;
+        }
         moments::save(&self.optimizer, &self.model, &folder.join(MOMENTS))
     }
 
@@ -90,28 +99,32 @@ impl<'a> Learner<'a> {
         all_finite(&self.model)
     }
 
-    /// Begins anew from the initial weights, for the stage of `schedule` that begins at step `at`.
-    pub(crate) fn restart(&mut self, schedule: &Schedule, at: u64) -> Result<(), TrainError> {
+    /// Begins anew from the initial weights.
+    pub(crate) fn restart(&mut self) -> Result<(), TrainError> {
         self.model = self.setup.fresh_model(self.config.seed)?;
-        self.optimizer = adamw(&self.model, self.config.weight_decay);
-        (self.began, self.rate) = rate(self.config, schedule, at);
+        self.average = self.config.ema.map(|_| self.model.valid());
+        self.optimizer = adamw(&self.model, self.config)?;
         Ok(())
     }
 
-    /// One optimizer step. `stop` is asked before each part of the batch: if it says so, the step is left undone and `None` comes
+    /// The weights to evaluate: their moving average where there is one.
+    pub(crate) fn evaluated(&self) -> &MiniAudioLm {
+        self.average.as_ref().unwrap_or(&self.model)
+    }
+
+    /// One optimizer step by `schedule` as it is now. `stop` is asked before each part of the batch: if it says so, the step is left undone and `None` comes
     /// back.
     pub(crate) fn step(
         &mut self,
         batch: &StepBatch,
-        stage: usize,
+        schedule: &Schedule,
         batcher: &Batcher,
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<Event>, TrainError> {
         let began = Instant::now();
         let tokens = batch.answer_tokens().max(1) as f64;
         let mut accumulator = GradientsAccumulator::new();
-        let mut datasets: BTreeMap<usize, (u64, f64, usize)> = BTreeMap::new();
-        let mut total = 0.0;
+        let mut parts = Parts::default();
         for (index, part) in batch.parts.iter().enumerate() {
             if stop() {
                 return Ok(None);
@@ -122,37 +135,30 @@ impl<'a> Learner<'a> {
             let losses = answers.token_losses();
             let gradients = losses.clone().sum().div_scalar(tokens).backward();
             accumulator.accumulate(&self.model, GradientsParams::from_grads(gradients, &self.model));
-            let losses: Vec<f32> = losses.into_data().iter::<f32>().collect();
-            let mut rest = losses.as_slice();
-            for (&length, &dataset) in answers.lengths.iter().zip(&part.datasets) {
-                let (own, behind) = rest.split_at(length);
-                rest = behind;
-                let sum: f64 = own.iter().map(|&loss| f64::from(loss)).sum();
-                let entry = datasets.entry(dataset).or_default();
-                *entry = (entry.0 + 1, entry.1 + sum, entry.2 + length);
-                total += sum;
-            }
+            parts.add(part, &share::per_sample(&answers, losses));
         }
-        self.loss = total / tokens;
+        self.loss = parts.loss / tokens;
         let mut gradients = accumulator.grads();
         let norm = clip_by_global_norm(&self.model, &mut gradients, self.config.clip_norm);
         if !(self.loss.is_finite() && norm.is_finite()) {
             return Err(self.not_finite(batch, batcher));
         }
-        let learning_rate = self.rate.at(batch.step - self.began);
+        let (first, steps) = self.config.rate_horizon.span(schedule, batch.step);
+        let learning_rate = self.config.rate().at(batch.step - first, steps);
         self.model = self.optimizer.step(learning_rate, self.model.clone(), gradients);
+        if let (Some(decay), Some(average)) = (self.config.ema, self.average.take()) {
+            let (first, _) = RateHorizon::Run.span(schedule, batch.step);
+            self.average = Some(ema::follow(average, &self.model, decay, batch.step - first));
+        }
         self.spent += batch.cost;
         let worked = began.elapsed().as_secs_f64();
         self.spent.wall_seconds += worked;
         let waited = self.waited.saturating_sub(self.waited_before).as_secs_f64();
         self.waited_before = self.waited;
-        let named = |(dataset, (samples, sum, tokens)): (usize, (u64, f64, usize))| {
-            (self.names[dataset].clone(), DatasetStep { samples, loss: sum / tokens.max(1) as f64 })
-        };
         let cost = self.cost();
         Ok(Some(Event::Step {
             step: batch.step + 1,
-            stage,
+            stage: schedule.stage_at(batch.step),
             loss: self.loss,
             learning_rate,
             gradient_norm: norm,
@@ -162,7 +168,7 @@ impl<'a> Learner<'a> {
             wall_seconds: cost.wall_seconds,
             data_wait_seconds: self.waited.as_secs_f64(),
             data_wait_share: waited / (waited + worked).max(f64::MIN_POSITIVE),
-            datasets: datasets.into_iter().map(named).collect(),
+            datasets: parts.by_name(&self.names),
         }))
     }
 
@@ -201,21 +207,45 @@ impl<'a> Learner<'a> {
             audio_seconds: cost.audio_seconds,
             wall_seconds: cost.wall_seconds,
             scores,
-        }
-    }
-
-    pub(crate) fn message(&self) -> String {
-        match self.scores.last {
-            Some(score) => format!("· loss {:.3} · accuracy {:.1} %", self.loss, 100.0 * score),
-            None => format!("· loss {:.3}", self.loss),
+            forgetting: BTreeMap::new(),
         }
     }
 }
 
-/// The step that the learning rate counts from at step `at`, the last reset, and its course from there on.
-pub(crate) fn rate(config: &TrainConfig, schedule: &Schedule, at: u64) -> (u64, Rate) {
-    let reset = (0..=schedule.stage_at(at)).rev().find(|&stage| schedule.stages[stage].reset);
-    let (began, steps) = reset.map_or((0, schedule.steps), |stage| (schedule.boundaries()[stage], schedule.stages[stage].steps));
-    let warmup_steps = (config.warmup * steps as f64).round() as u64;
-    (began, Rate { peak: config.learning_rate, shape: config.rate, warmup_steps, steps })
+/// What a step's parts say of each dataset.
+#[derive(Default)]
+struct Parts {
+    loss: f64,
+    datasets: BTreeMap<usize, (Cost, SampleShare)>,
 }
+
+impl Parts {
+    fn add(&mut self, part: &Part, samples: &[SampleShare]) {
+        for ((sample, &dataset), &cost) in samples.iter().zip(&part.datasets).zip(&part.costs) {
+            self.loss += sample.loss;
+            let (costs, sum) = self.datasets.entry(dataset).or_default();
+            *costs += cost;
+            sum.tokens += sample.tokens;
+            sum.loss += sample.loss;
+            sum.squared_norm += sample.squared_norm;
+        }
+    }
+
+    fn by_name(self, names: &[String]) -> BTreeMap<String, DatasetStep> {
+        let norm: f64 = self.datasets.values().map(|(_, sum)| sum.squared_norm).sum();
+        let named = |(dataset, (cost, sum)): (usize, (Cost, SampleShare))| {
+            let part = DatasetStep {
+                samples: cost.samples,
+                tokens: cost.tokens,
+                audio_seconds: cost.audio_seconds,
+                loss: sum.loss / sum.tokens.max(1) as f64,
+                gradient_share: if norm > 0.0 { sum.squared_norm / norm } else { 0.0 },
+            };
+            (names[dataset].clone(), part)
+        };
+        self.datasets.into_iter().map(named).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,18 +2,27 @@
 //!
 //! `metrics.jsonl` has one JSON object a line. Its `event` is `stage` (a stage begins), `step` (after every optimizer step),
 //! `evaluation` or `decision` (of an adaptive schedule). Costs are sums since step 0; `wall_seconds` leaves evaluation out.
+//!
+//! Everything a run tells goes through [`Ledger::write`]: to this file, to TensorBoard where that is on, and to whoever watches.
+
+use std::fs::{self, File};
+pub mod forgetting;
+pub mod tensorboard;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use gst_affinity::Cost;
 use gst_affinity::artifact::Artifact;
+use gst_schedule::Schedule;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::evaluate::Evaluation;
+use forgetting::{BestScores, Forgetting};
+use tensorboard::{TensorBoard, scalars};
 
 /// One line of `metrics.jsonl`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,79 +90,166 @@ pub enum Event {
         /// The scores.
         #[serde(flatten)]
         scores: Evaluation,
+        /// By dataset: the best on this split since it came in against now. Filled by the ledger, for `validation` only.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        forgetting: BTreeMap<String, Forgetting>,
     },
 }
 
-/// A dataset's part in one step.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+impl Event {
+    /// Stage `number` of `schedule` begins.
+    #[must_use]
+    pub fn stage(schedule: &Schedule, number: usize) -> Self {
+        let stage = &schedule.stages[number];
+        Self::Stage {
+            step: schedule.boundaries()[number],
+            stage: number,
+            name: stage.name.clone(),
+            datasets: stage.datasets.iter().map(|&dataset| schedule.datasets[dataset].name.clone()).collect(),
+            shares: stage.shares(),
+        }
+    }
+}
+
+/// A dataset's part in one step. Costs are those of this step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct DatasetStep {
     /// Its samples in the batch.
     pub samples: u64,
+    /// Its question and answer tokens.
+    pub tokens: u64,
+    /// Its seconds of audio.
+    pub audio_seconds: f64,
     /// Mean cross-entropy of its answer tokens, in nats.
     pub loss: f64,
+    /// Its share of the squared norm of the loss's gradient with respect to the logits: in `[0, 1]`, and 1 over all datasets. Costs no
+    /// backward pass, and says less than the norm of its own gradient over all parameters would.
+    pub gradient_share: f64,
 }
 
-/// Appends events to `metrics.jsonl`.
-#[derive(Debug)]
-pub struct Ledger {
+/// Is told what a run does while it does it.
+pub trait Watch {
+    /// An event was written to `metrics.jsonl`.
+    fn see(&mut self, event: &Event);
+
+    /// Something for people that is no event.
+    fn note(&mut self, text: &str);
+}
+
+/// Nobody.
+impl Watch for () {
+    fn see(&mut self, _event: &Event) {}
+
+    fn note(&mut self, _text: &str) {}
+}
+
+/// What a ledger has to know to go on where a checkpoint was made.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LedgerState {
+    /// Length of `metrics.jsonl`.
+    pub metrics_bytes: u64,
+    /// Length of the TensorBoard event file; 0 where there is none.
+    #[serde(default)]
+    pub tensorboard_bytes: u64,
+    /// Best scores of every dataset.
+    #[serde(default)]
+    pub best: BestScores,
+}
+
+/// Appends events to `metrics.jsonl` and, where asked, to an event file for TensorBoard.
+pub struct Ledger<'w> {
     path: PathBuf,
-    file: BufWriter<File>,
-    bytes: u64,
+    file: File,
+    tensorboard: Option<TensorBoard>,
+    state: LedgerState,
+    watch: &'w mut dyn Watch,
 }
 
-impl Ledger {
-    /// Starts a new file at `path`.
+impl<'w> Ledger<'w> {
+    /// Starts a new file at `path`, and an event file in the folder `tensorboard` if there is one. `watch` sees every event.
     ///
     /// # Errors
-    /// [`TrainError::Io`] when it cannot be written.
-    pub fn create(path: &Path) -> Result<Self, TrainError> {
-        let file = File::create(path).map_err(TrainError::io(path))?;
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), bytes: 0 })
+    /// [`TrainError::Io`] when a file cannot be written.
+    pub fn create(path: &Path, tensorboard: Option<&Path>, watch: &'w mut dyn Watch) -> Result<Self, TrainError> {
+        Ok(Self::resume(path, tensorboard, LedgerState::default(), watch)?.0)
     }
 
-    /// Goes on with the file at `path` after its first `bytes` bytes, as a checkpoint noted them. What stands behind them is lost
-    /// work and is cut off: returns how many optimizer steps that is. Of a shorter file the whole lines are kept.
+    /// Goes on after `state`. What stands behind it in the files is lost work and is cut off: returns how many optimizer steps that
+    /// is. Of a shorter `metrics.jsonl` the whole lines are kept; an event file that is shorter is begun anew.
     ///
     /// # Errors
-    /// [`TrainError::Io`] when it cannot be read or written.
-    pub fn resume(path: &Path, bytes: u64) -> Result<(Self, u64), TrainError> {
+    /// [`TrainError::Io`] when a file cannot be read or written.
+    pub fn resume(
+        path: &Path,
+        tensorboard: Option<&Path>,
+        state: LedgerState,
+        watch: &'w mut dyn Watch,
+    ) -> Result<(Self, u64), TrainError> {
         let text = match fs::read(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             read => read.map_err(TrainError::io(path))?,
         };
-        let wanted = usize::try_from(bytes).unwrap_or(usize::MAX).min(text.len());
+        let wanted = usize::try_from(state.metrics_bytes).unwrap_or(usize::MAX).min(text.len());
         let kept = text[..wanted].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
         let lost = text[kept..].split(|&byte| byte == b'\n').filter(|line| line.starts_with(br#"{"event":"step""#)).count();
         let file = File::options().create(true).append(true).open(path).map_err(TrainError::io(path))?;
         file.set_len(kept as u64).map_err(TrainError::io(path))?;
-        Ok((Self { path: path.to_owned(), file: BufWriter::new(file), bytes: kept as u64 }, lost as u64))
+        let tensorboard = tensorboard.map(|folder| TensorBoard::resume(folder, state.tensorboard_bytes, now())).transpose()?;
+        let state = LedgerState { metrics_bytes: kept as u64, ..state };
+        Ok((Self { path: path.to_owned(), file, tensorboard, state, watch }, lost as u64))
     }
 
-    /// Bytes of the file so far.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Waits until all of the file is on the disk.
+    /// Waits until all of it is on the disk.
     ///
     /// # Errors
     /// [`TrainError::Io`] when it cannot be brought there.
     pub fn sync(&self) -> Result<(), TrainError> {
-        self.file.get_ref().sync_data().map_err(TrainError::io(&self.path))
+        self.file.sync_data().map_err(TrainError::io(&self.path))?;
+        self.tensorboard.as_ref().map_or(Ok(()), TensorBoard::sync)
     }
 
-    /// Adds one line.
+    /// What a checkpoint made now has to keep.
+    #[must_use]
+    pub fn state(&self) -> LedgerState {
+        let tensorboard_bytes = self.tensorboard.as_ref().map_or(0, TensorBoard::bytes);
+        LedgerState { tensorboard_bytes, ..self.state.clone() }
+    }
+
+    /// Adds one event. To an evaluation of the validation split it adds what was forgotten.
     ///
     /// # Errors
     /// [`TrainError::Io`] when it cannot be written.
-    pub fn write(&mut self, event: &Event) -> Result<(), TrainError> {
-        let mut line = serde_json::to_vec(event).map_err(std::io::Error::from).map_err(TrainError::io(&self.path))?;
+    pub fn write(&mut self, mut event: Event) -> Result<(), TrainError> {
+        match &mut event {
+            Event::Stage { step, datasets, shares, .. } => {
+                let drawn = datasets.iter().zip(shares).filter(|(_, share)| **share > 0.0);
+                self.state.best.stage(*step, drawn.map(|(name, _)| name.as_str()));
+            }
+            Event::Evaluation { split, scores, forgetting, .. } if split == "validation" => {
+                *forgetting = self.state.best.evaluated(scores);
+            }
+            _ => {}
+        }
+        let mut line = serde_json::to_vec(&event).map_err(std::io::Error::from).map_err(TrainError::io(&self.path))?;
         line.push(b'\n');
-        self.file.write_all(&line).and_then(|()| self.file.flush()).map_err(TrainError::io(&self.path))?;
-        self.bytes += line.len() as u64;
+        self.file.write_all(&line).map_err(TrainError::io(&self.path))?;
+        self.state.metrics_bytes += line.len() as u64;
+        if let (Some(board), Some((step, scalars))) = (&mut self.tensorboard, scalars(&event)) {
+            board.write(step, now(), &scalars)?;
+        }
+        self.watch.see(&event);
         Ok(())
     }
+
+    /// Tells whoever watches; nothing is written.
+    pub fn note(&mut self, text: &str) {
+        self.watch.note(text);
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// `result.json`: a finished run.
@@ -203,50 +299,4 @@ pub fn peak_memory_bytes() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn step(step: u64) -> Event {
-        let datasets = BTreeMap::new();
-        Event::Step {
-            step,
-            stage: 0,
-            loss: 1.0,
-            learning_rate: 0.1,
-            gradient_norm: 1.0,
-            samples: 0,
-            tokens: 0,
-            audio_seconds: 0.0,
-            wall_seconds: 0.0,
-            data_wait_seconds: 0.0,
-            data_wait_share: 0.0,
-            datasets,
-        }
-    }
-
-    #[test]
-    fn lost_work_is_cut_off_and_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("metrics.jsonl");
-        let mut ledger = Ledger::create(&path).unwrap();
-        ledger.write(&step(1)).unwrap();
-        ledger.sync().unwrap();
-        let bytes = ledger.bytes();
-        let first = fs::read(&path).unwrap();
-        assert_eq!(bytes, first.len() as u64);
-        ledger.write(&step(2)).unwrap();
-        ledger.write(&step(3)).unwrap();
-        drop(ledger);
-        let (mut again, lost) = Ledger::resume(&path, bytes).unwrap();
-        assert_eq!((lost, fs::read(&path).unwrap()), (2, first.clone()));
-        again.write(&step(2)).unwrap();
-        assert_eq!(again.bytes(), 2 * bytes);
-
-        // A file that lost its end keeps its whole lines; one that is gone begins anew.
-        fs::write(&path, [first.as_slice(), b"{\"event\":\"st"].concat()).unwrap();
-        let (short, lost) = Ledger::resume(&path, 10 * bytes).unwrap();
-        assert_eq!((short.bytes(), lost), (bytes, 0));
-        fs::remove_file(&path).unwrap();
-        assert_eq!(Ledger::resume(&path, bytes).unwrap().0.bytes(), 0);
-    }
-}
+mod tests;

@@ -7,14 +7,14 @@
 //! ```no_run
 //! use gst_affinity::artifact::Document;
 //! use gst_schedule::{Schedule, ScheduleParams, Strategy};
-//! use gst_train::{RunFolder, Setup, TrainConfig, Trainer, progress::Progress, trainer::Outcome};
+//! use gst_train::{RunFolder, Setup, TrainConfig, Trainer, trainer::Outcome};
 //!
 //! let config = TrainConfig { data: "data".into(), ..TrainConfig::default() };
 //! let setup = Setup::open(&config)?;
 //! let params = ScheduleParams { strategy: Strategy::MixAll, steps: 500, ..ScheduleParams::default() };
 //! let schedule = Document::new(Schedule::new(&setup.facts()?, None, &params)?);
 //! let mut trainer = Trainer::new(&setup, &config, schedule, RunFolder::create("run".as_ref())?)?;
-//! if let Outcome::Finished(result) = trainer.run(&|| false, &Progress::hidden())? {
+//! if let Outcome::Finished(result) = trainer.run(&|| false, &mut ())? {
 //!     println!("{:.3}", result.test.weighted.exact_match);
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -23,14 +23,14 @@
 //! | module | holds |
 //! |---|---|
 //! | [`config`], [`setup`] | what a run is told, and the data, tokenizer and model it follows from that |
-//! | [`batches`], [`augment`] | the draws of one step, as padded batches |
+//! | [`batches`], [`augment`], [`shards`] | the draws of one step, as padded batches; who works off which part |
 //! | [`trainer`], [`optimizer`], [`rate`] | the loop |
-//! | [`evaluate`], [`ledger`] | accuracy per dataset; `metrics.jsonl` and `result.json` |
+//! | [`evaluate`], [`ledger`] | accuracy per dataset and what was lost of it; `metrics.jsonl`, TensorBoard, `result.json` |
+//! | [`dashboard`] | the same for a terminal |
 //! | [`quarantine`] | broken samples: counted, listed, too many an error |
 //! | [`probe`] | gradients of every dataset after a warm-up |
-//! | [`run`], [`lock`], [`files`] | folders and files on disk |
-//! | [`checkpoint`], [`moments`], [`state`] | what a run leaves to go on from: weights, optimizer state, everything else |
-//! | [`difference`], [`fork`] | what a run may not be continued with, and a new run that follows it all the same |
+//! | [`run`], [`files`] | the run folder: who is at work on it, what it may be continued with, how it is forked |
+//! | [`checkpoint`] | what a run leaves to go on from: weights, optimizer state, everything else |
 //! | [`device`] | the one place that names backends |
 //! | [`seed`], [`progress`] | seeds from seeds; bars on a terminal |
 //!
@@ -46,23 +46,17 @@ pub mod checkpoint;
 #[cfg(feature = "model")]
 pub mod config;
 #[cfg(feature = "model")]
-pub mod device;
+pub mod dashboard;
 #[cfg(feature = "model")]
-pub mod difference;
+pub mod device;
 pub mod error;
 #[cfg(feature = "model")]
 pub mod evaluate;
 pub mod files;
 #[cfg(feature = "model")]
-pub mod fork;
-#[cfg(feature = "model")]
 mod learner;
 #[cfg(feature = "model")]
 pub mod ledger;
-#[cfg(feature = "model")]
-pub mod lock;
-#[cfg(feature = "model")]
-pub mod moments;
 #[cfg(feature = "model")]
 pub mod optimizer;
 #[cfg(feature = "model")]
@@ -81,7 +75,7 @@ pub mod seed;
 #[cfg(feature = "model")]
 pub mod setup;
 #[cfg(feature = "model")]
-pub mod state;
+pub mod shards;
 #[cfg(feature = "model")]
 pub mod trainer;
 #[cfg(feature = "model")]

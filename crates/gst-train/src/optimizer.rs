@@ -1,28 +1,50 @@
 //! AdamW with decay on matrices only, and clipping by the norm of the whole gradient.
 
-use burn::module::{Module, ModuleVisitor, Param, ParamGroup, ParamId};
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::Tensor;
+pub mod ema;
+pub mod parameter_groups;
 
-/// AdamW (β₁ 0.9, β₂ 0.98, ε 1e-8; Loshchilov and Hutter, arXiv 1711.05101). Biases and norms, which have one axis, do not decay.
-#[must_use]
-pub fn adamw<M: Module>(model: &M, weight_decay: f64) -> ModuleOptimizer {
-    let config = AdamWConfig::new().with_beta_2(0.98).with_epsilon(1e-8);
-    let mut vectors = Vectors { ids: Vec::new() };
-    model.visit(&mut vectors);
-    let decayed = ModuleOptimizer::from(config.clone().with_weight_decay(weight_decay as f32).build());
-    decayed.with_group(ParamGroup::from_ids(vectors.ids), config.with_weight_decay(0.0).build(), None)
+use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
+use burn::optim::{AdamW, AdamWConfig, GradientsParams, ModuleOptimizer, Optimizer};
+use burn::tensor::{Device, Tensor};
+
+use crate::{TrainConfig, TrainError};
+
+/// AdamW (Loshchilov and Hutter, arXiv 1711.05101) with the settings of `config`. Biases and norms, which have one axis, do not decay.
+///
+/// # Errors
+/// [`TrainError::ParameterGroup`] when a group's pattern matches nothing.
+pub fn adamw<M: Module>(model: &M, config: &TrainConfig) -> Result<ModuleOptimizer, TrainError> {
+    let [beta_1, beta_2] = config.betas.map(|beta| beta as f32);
+    let base = AdamWConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(config.epsilon as f32);
+    let build = |decay: f64, factor| Scaled { adamw: base.clone().with_weight_decay(decay as f32).build(), factor };
+    let groups = parameter_groups::resolve(model, config.weight_decay, &config.parameter_groups)?;
+    Ok(groups.into_iter().fold(ModuleOptimizer::from(build(config.weight_decay, 1.0)), |optimizer, group| {
+        optimizer.with_group(ParamGroup::from_ids(group.ids), build(group.weight_decay, group.learning_rate_factor), None)
+    }))
 }
 
-struct Vectors {
-    ids: Vec<ParamId>,
+/// AdamW at a share of the learning rate.
+#[derive(Clone)]
+struct Scaled {
+    adamw: AdamW,
+    factor: f64,
 }
 
-impl ModuleVisitor for Vectors {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if D == 1 {
-            self.ids.push(param.id);
-        }
+impl Optimizer for Scaled {
+    type State<const D: usize> = <AdamW as Optimizer>::State<D>;
+
+    fn step<const D: usize>(
+        &self,
+        rate: f64,
+        tensor: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<Self::State<D>>,
+    ) -> (Tensor<D>, Option<Self::State<D>>) {
+        self.adamw.step(rate * self.factor, tensor, gradient, state)
+    }
+
+    fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
+        AdamW::to_device(state, device)
     }
 }
 
@@ -126,7 +148,7 @@ mod tests {
         let device = Device::flex().autodiff();
         let model = LinearConfig::new(2, 1).init(&device);
         let before = model.clone();
-        let mut optimizer = adamw(&model, 0.5);
+        let mut optimizer = adamw(&model, &TrainConfig { weight_decay: 0.5, ..TrainConfig::default() }).unwrap();
         let mut none = gradients(&model, &device);
         model.visit(&mut Scale { gradients: &mut none, factor: 0.0 });
         let after = optimizer.step(0.1, model, none);
@@ -135,6 +157,35 @@ mod tests {
         let weight = |model: &Linear| model.weight.val().into_data().iter::<f32>().collect::<Vec<_>>();
         for (new, old) in weight(&after).iter().zip(weight(&before)) {
             assert!((new - old * 0.95).abs() < 1e-6, "{new} {old}");
+        }
+    }
+
+    #[test]
+    fn a_group_has_its_own_rate_and_decay() {
+        let device = Device::flex().autodiff();
+        let model = LinearConfig::new(2, 1).init(&device);
+        let weight = |model: &Linear| model.weight.val().into_data().iter::<f32>().collect::<Vec<_>>();
+        let bias = |model: &Linear| model.bias.as_ref().unwrap().val().into_data().iter::<f32>().collect::<Vec<_>>();
+        let group = |pattern: &str, learning_rate_factor, weight_decay| parameter_groups::ParameterGroup {
+            pattern: pattern.into(),
+            learning_rate_factor,
+            weight_decay,
+        };
+        let step = |groups| {
+            let config = TrainConfig { weight_decay: 0.0, parameter_groups: groups, ..TrainConfig::default() };
+            adamw(&model, &config).unwrap().step(0.1, model.clone(), gradients(&model, &device))
+        };
+        let plain = step(vec![]);
+        let half = step(vec![group("weight", 0.5, None)]);
+        for ((plain, half), old) in weight(&plain).iter().zip(weight(&half)).zip(weight(&model)) {
+            assert!((0.5 * (plain - old) - (half - old)).abs() < 1e-6, "{old} → {plain}, {half}");
+        }
+        assert_eq!(bias(&plain), bias(&half));
+        let frozen = step(vec![group("weight", 0.0, None)]);
+        assert_eq!(weight(&frozen), weight(&model));
+        let decayed = step(vec![group("weight", 1.0, Some(0.5))]);
+        for ((plain, decayed), old) in weight(&plain).iter().zip(weight(&decayed)).zip(weight(&model)) {
+            assert!((plain - decayed - 0.05 * old).abs() < 1e-6, "{old} → {plain}, {decayed}");
         }
     }
 }

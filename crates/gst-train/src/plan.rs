@@ -83,15 +83,7 @@ impl<'a> Plan<'a> {
     }
 
     pub(crate) fn stage_event(&self, at: u64) -> Event {
-        let (number, stage, _) = self.stage(at);
-        let total: u64 = stage.weights.iter().sum();
-        Event::Stage {
-            step: at,
-            stage: number,
-            name: stage.name.clone(),
-            datasets: stage.datasets.iter().map(|&dataset| self.schedule.datasets[dataset].name.clone()).collect(),
-            shares: stage.weights.iter().map(|&weight| weight as f64 / total.max(1) as f64).collect(),
-        }
+        Event::stage(&self.schedule, self.schedule.stage_at(at))
     }
 
     /// The batch of the next step.

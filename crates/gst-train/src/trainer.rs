@@ -7,17 +7,17 @@ use gst_affinity::artifact::{Document, content_hash};
 use gst_schedule::Schedule;
 
 use crate::batches::Batcher;
+use crate::checkpoint::state::RunState;
 use crate::checkpoint::{self, Checkpoint, SCHEDULE, STATE};
 use crate::evaluate::Evaluation;
 use crate::learner::Learner;
-use crate::ledger::{Event, Ledger, RunResult, peak_memory_bytes};
-use crate::lock::RunLock;
+use crate::ledger::{Event, Ledger, LedgerState, RunResult, Watch, peak_memory_bytes};
 use crate::plan::Plan;
-use crate::progress::Progress;
 use crate::quarantine::Quarantine;
-use crate::state::RunState;
+use crate::run::difference;
+use crate::run::lock::RunLock;
 use crate::validation::Validation;
-use crate::{RunFolder, Setup, TrainConfig, TrainError, difference, files};
+use crate::{RunFolder, Setup, TrainConfig, TrainError, files};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,9 +46,9 @@ pub struct Trainer<'a> {
 }
 
 /// What changes from step to step.
-struct Running<'a> {
+struct Running<'a, 'w> {
     plan: Plan<'a>,
-    ledger: Ledger,
+    ledger: Ledger<'w>,
     learner: Learner<'a>,
     validation: Validation<'a>,
     quarantine: Quarantine,
@@ -56,8 +56,8 @@ struct Running<'a> {
     saved: Option<u64>,
     /// Score of the evaluation after the step just done, if there was one.
     score: Option<f64>,
-    /// Bytes of the ledger that belong to the steps done.
-    bytes: u64,
+    /// What the ledger has told of the steps done.
+    told: LedgerState,
 }
 
 impl<'a> Trainer<'a> {
@@ -82,7 +82,7 @@ impl<'a> Trainer<'a> {
     /// Continues the run in `folder` at its newest whole checkpoint, or from step 0 if it was killed before its first one.
     ///
     /// `setup` must be opened with the run's tokenizer ([`RunFolder::tokenizer_path`]); `config` are the run's own settings, of
-    /// which some may differ (see [`crate::difference`]), and `schedule` may be given to make sure that it is the run's.
+    /// which some may differ (see [`crate::run::difference`]), and `schedule` may be given to make sure that it is the run's.
     ///
     /// # Errors
     /// [`TrainError::Changed`] with everything that differs; [`TrainError::RunFolder`] when the run is finished or another process is
@@ -143,17 +143,23 @@ impl<'a> Trainer<'a> {
         self.from.as_ref().map_or(0, |(checkpoint, _)| checkpoint.step)
     }
 
-    /// Trains to the end of the schedule, or until `stop` says so; it is asked before every forward pass.
+    /// The schedule as resolved so far.
+    #[must_use]
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule.body
+    }
+
+    /// Trains to the end of the schedule, or until `stop` says so; it is asked before every forward pass. `watch` is told every event
+    /// that `metrics.jsonl` gets.
     ///
     /// # Errors
     /// [`TrainError::NotFinite`] when the loss is no number; [`TrainError::NotSaved`] when a checkpoint cannot be saved; whatever
     /// reading data or writing files can raise.
-    pub fn run(&mut self, stop: &dyn Fn() -> bool, progress: &Progress) -> Result<Outcome, TrainError> {
-        let mut run = self.start(progress)?;
+    pub fn run(&mut self, stop: &dyn Fn() -> bool, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
+        let mut run = self.start(watch)?;
         let mut at = self.step();
-        progress.set(at);
         while at < run.plan.schedule().steps && !self.is_enough(&run, at) {
-            run.bytes = run.ledger.bytes();
+            run.told = run.ledger.state();
             if stop() {
                 self.save(&mut run, at)?;
                 return Ok(Outcome::Stopped { step: at });
@@ -161,20 +167,21 @@ impl<'a> Trainer<'a> {
             let (number, stage, begins) = run.plan.stage(at);
             if begins {
                 if stage.reset && number > 0 {
-                    run.learner.restart(run.plan.schedule(), at)?;
+                    run.learner.restart()?;
                 }
                 if let Some(cost) = run.plan.regroup(at, &run.learner.model)? {
                     run.learner.charge(cost);
-                    self.decided(&mut run, progress)?;
+                    self.decided(&mut run)?;
                     continue;
                 }
-                run.ledger.write(&run.plan.stage_event(at))?;
+                run.ledger.write(run.plan.stage_event(at))?;
             }
             let batch = run.plan.next_batch()?;
             run.quarantine.add(&batch.set_aside)?;
             run.learner.waited = run.plan.waited();
-            match run.learner.step(&batch, number, run.plan.batcher(), stop) {
-                Ok(Some(event)) => run.ledger.write(&event)?,
+            let audio = run.learner.cost().audio_seconds;
+            match run.learner.step(&batch, run.plan.schedule(), run.plan.batcher(), stop) {
+                Ok(Some(event)) => run.ledger.write(event)?,
                 Ok(None) => {
                     self.save(&mut run, at)?;
                     return Ok(Outcome::Stopped { step: at });
@@ -187,50 +194,51 @@ impl<'a> Trainer<'a> {
                 Err(error) => return Err(error),
             }
             at += 1;
-            progress.set(at);
-            progress.message(run.learner.message());
 
             run.score = None;
             let mut due = is_multiple(at, self.config.checkpoint_every);
             let ends = run.plan.stage_ends(at);
-            if ends || is_multiple(at, self.config.evaluate_every) {
+            let heard = passes(audio, run.learner.cost().audio_seconds, self.config.evaluate_every_seconds);
+            if ends || heard || is_multiple(at, self.config.evaluate_every) {
                 let only = stage.reset.then_some(stage.datasets.as_slice());
-                let scores = run.validation.evaluate(&run.learner.model, only)?;
+                let scores = run.validation.evaluate(run.learner.evaluated(), only)?;
                 run.quarantine.add(&std::mem::take(&mut run.validation.set_aside))?;
                 due |= run.scored(at, number, &scores, stage.reset) && self.config.keep_best;
                 let decided = run.plan.evaluated(at, &scores)?;
-                run.ledger.write(&run.learner.evaluation("validation", at, number, scores))?;
+                run.ledger.write(run.learner.evaluation("validation", at, number, scores))?;
                 if decided {
-                    self.decided(&mut run, progress)?;
+                    self.decided(&mut run)?;
                 }
             }
             if ends && stage.reset {
-                run.validation.keep(&run.learner.model, &stage.datasets)?;
+                run.validation.keep(run.learner.evaluated(), &stage.datasets)?;
             }
             if due && at < run.plan.schedule().steps {
-                run.bytes = run.ledger.bytes();
+                run.told = run.ledger.state();
                 self.save(&mut run, at)?;
                 self.prune()?;
             }
         }
-        run.bytes = run.ledger.bytes();
+        run.told = run.ledger.state();
         self.save(&mut run, at)?;
         self.prune()?;
-        self.finish(&mut run, at, progress)
+        self.finish(&mut run, at)
     }
 
     /// As at step 0, or as the checkpoint says.
-    fn start(&self, progress: &Progress) -> Result<Running<'a>, TrainError> {
+    fn start<'w>(&self, watch: &'w mut dyn Watch) -> Result<Running<'a, 'w>, TrainError> {
         let (setup, config, schedule) = (self.setup, self.config, self.schedule.body.clone());
         let metrics = self.folder.metrics_path();
-        self.notes.iter().for_each(|note| progress.line(note));
+        let board = config.tensorboard.then(|| self.folder.tensorboard());
+        self.notes.iter().for_each(|note| watch.note(note));
         let Some((checkpoint, state)) = &self.from else {
             let plan = Plan::new(setup, config, schedule, 0, Vec::new(), Duration::ZERO)?;
             let learner = Learner::new(setup, config, plan.schedule())?;
             let validation = Validation::new(setup, plan.collection(), plan.weights());
-            let ledger = Ledger::create(&metrics)?;
-            let quarantine = self.quarantine(&plan, 0)?;
-            let mut run = Running { plan, ledger, learner, validation, quarantine, saved: None, score: None, bytes: 0 };
+            let ledger = Ledger::create(&metrics, board.as_deref(), watch)?;
+            let (quarantine, told) = (self.quarantine(&plan, 0)?, LedgerState::default());
+            let mut run = Running { plan, ledger, learner, validation, quarantine, saved: None, score: None, told };
+            run.told = run.ledger.state();
             // From here on a run can be resumed, and a disk that is too small is known before the first step.
             self.save(&mut run, 0)?;
             return Ok(run);
@@ -240,13 +248,13 @@ impl<'a> Trainer<'a> {
         let mut validation = Validation::new(setup, plan.collection(), plan.weights());
         validation.kept.clone_from(&state.kept);
         validation.seconds = state.evaluation_seconds;
-        let (ledger, lost) = Ledger::resume(&metrics, state.metrics_bytes)?;
+        let (mut ledger, lost) = Ledger::resume(&metrics, board.as_deref(), state.ledger.clone(), watch)?;
         if lost > 0 {
-            progress.line(&format!("{lost} steps after the checkpoint of step {} are lost and done again", checkpoint.step));
+            ledger.note(&format!("{lost} steps after the checkpoint of step {} are lost and done again", checkpoint.step));
         }
-        let (bytes, saved) = (ledger.bytes(), Some(checkpoint.step));
+        let (told, saved) = (ledger.state(), Some(checkpoint.step));
         let quarantine = self.quarantine(&plan, checkpoint.step)?;
-        Ok(Running { plan, ledger, learner, validation, quarantine, saved, score: checkpoint.score, bytes })
+        Ok(Running { plan, ledger, learner, validation, quarantine, saved, score: checkpoint.score, told })
     }
 
     /// Broken records met before step `from`, and room for more.
@@ -255,7 +263,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Saves a checkpoint, unless it is the one that was saved or loaded last.
-    fn save(&self, run: &mut Running<'_>, step: u64) -> Result<(), TrainError> {
+    fn save(&self, run: &mut Running<'_, '_>, step: u64) -> Result<(), TrainError> {
         if run.saved == Some(step) {
             return Ok(());
         }
@@ -267,15 +275,13 @@ impl<'a> Trainer<'a> {
             step,
             seed: self.config.seed,
             planned: self.planned.clone(),
-            rate: run.learner.rate,
-            began: run.learner.began,
             cost: run.learner.spent,
             data_wait_seconds: run.learner.waited.as_secs_f64(),
             evaluation_seconds: run.validation.seconds,
             evaluations: run.plan.evaluations().to_vec(),
             kept: run.validation.kept.clone(),
             scores: run.learner.scores,
-            metrics_bytes: run.bytes,
+            ledger: run.told.clone(),
         };
         let state = Document::new(state).from_source("data", self.setup.fingerprint.clone());
         checkpoint::write(&self.folder.checkpoints(), step, run.score, |folder| {
@@ -292,7 +298,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Whether evaluations have stopped improving for as long as the settings allow.
-    fn is_enough(&self, run: &Running<'_>, at: u64) -> bool {
+    fn is_enough(&self, run: &Running<'_, '_>, at: u64) -> bool {
         self.config.stop_after > 0 && at > 0 && run.learner.scores.without_improvement >= self.config.stop_after
     }
 
@@ -300,31 +306,30 @@ impl<'a> Trainer<'a> {
         Document { made_from: self.schedule.made_from.clone(), body: plan.schedule().clone() }
     }
 
-    /// Leaves the schedule as now resolved in the run folder, and says what was decided.
-    fn decided(&self, run: &mut Running<'_>, progress: &Progress) -> Result<(), TrainError> {
+    /// Leaves the schedule as now resolved in the run folder, and tells what was decided.
+    fn decided(&self, run: &mut Running<'_, '_>) -> Result<(), TrainError> {
         self.folder.resolve(&self.resolved(&run.plan))?;
         for decision in run.plan.new_decisions() {
-            progress.line(&format!("step {}: {} ({})", decision.step, decision.change.name(), decision.reason));
-            run.ledger.write(&Event::Decision(decision.clone()))?;
+            run.ledger.write(Event::Decision(decision.clone()))?;
         }
         run.plan.tell();
         Ok(())
     }
 
-    fn finish(&self, run: &mut Running<'_>, at: u64, progress: &Progress) -> Result<Outcome, TrainError> {
+    fn finish(&self, run: &mut Running<'_, '_>, at: u64) -> Result<Outcome, TrainError> {
         let stopped_early = (at < run.plan.schedule().steps).then_some(at);
         if stopped_early.is_some() {
             let (best, since) = (run.learner.scores.best_step, run.learner.scores.without_improvement);
-            progress.line(&format!("step {at}: stopped, {since} evaluations without a better score than at step {best}"));
+            run.ledger.note(&format!("step {at}: stopped, {since} evaluations without a better score than at step {best}"));
         }
-        let (validation, test) = run.validation.finish(&run.learner.model)?;
+        let (validation, test) = run.validation.finish(run.learner.evaluated())?;
         run.quarantine.add(&std::mem::take(&mut run.validation.set_aside))?;
         if !run.quarantine.is_empty() {
             let list = self.folder.quarantine_path();
-            progress.line(&format!("{} broken records were set aside; {} lists them", run.quarantine.len(), list.display()));
+            run.ledger.note(&format!("{} broken records were set aside; {} lists them", run.quarantine.len(), list.display()));
         }
         let stage = run.plan.schedule().stages.len().saturating_sub(1);
-        run.ledger.write(&run.learner.evaluation("test", at, stage, test.clone()))?;
+        run.ledger.write(run.learner.evaluation("test", at, stage, test.clone()))?;
         run.ledger.sync()?;
         let schedule = &self.schedule.body;
         let body = RunResult {
@@ -349,7 +354,7 @@ impl<'a> Trainer<'a> {
     }
 }
 
-impl Running<'_> {
+impl Running<'_, '_> {
     /// Takes in an evaluation; true if it is the best so far. The scores of an `individual` run are of different models and are not
     /// compared.
     fn scored(&mut self, at: u64, stage: usize, scores: &Evaluation, individual: bool) -> bool {
@@ -380,4 +385,22 @@ pub(crate) fn check(setup: &Setup, config: &TrainConfig, schedule: &Document<Sch
 /// Whether `step` is a multiple of `every`; never so for 0.
 fn is_multiple(step: u64, every: u64) -> bool {
     every > 0 && step.is_multiple_of(every)
+}
+
+/// Whether a multiple of `every` lies above `before` and not above `after`; never so for 0.
+fn passes(before: f64, after: f64, every: f64) -> bool {
+    every > 0.0 && (after / every).floor() > (before / every).floor()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evaluations_come_once_for_every_stretch_of_audio() {
+        let seconds = [0.0, 9.0, 10.0, 15.0, 29.9, 50.0, 50.1];
+        let found: Vec<bool> = seconds.windows(2).map(|pair| passes(pair[0], pair[1], 10.0)).collect();
+        assert_eq!(found, [false, true, false, true, true, false]);
+        assert!(!passes(0.0, 100.0, 0.0));
+    }
 }

@@ -8,7 +8,6 @@ use gst_affinity::artifact::Document;
 use gst_schedule::{Schedule, ScheduleParams, Strategy};
 use gst_train::augment::Augment;
 use gst_train::device::Backend;
-use gst_train::progress::Progress;
 use gst_train::{RunFolder, Setup, TrainConfig, Trainer};
 
 const STEPS: u64 = 20;
@@ -36,7 +35,7 @@ fn losses(bench: &Bench, device: &str) -> Vec<f64> {
     let schedule = Schedule::new(&setup.facts().unwrap(), None, &params).unwrap();
     let folder = bench.path(&format!("run-{}", device.replace(':', "-")));
     let mut trainer = Trainer::new(&setup, &config, Document::new(schedule), RunFolder::create(&folder).unwrap()).unwrap();
-    trainer.run(&|| false, &Progress::hidden()).unwrap();
+    trainer.run(&|| false, &mut ()).unwrap();
     let lines = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
     let events = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     events.filter(|event| event["event"] == "step").map(|event| event["loss"].as_f64().unwrap()).collect()

@@ -11,6 +11,8 @@ use common::tiny::{config, resume, run, schedule, setup};
 use gst_affinity::artifact::Document;
 use gst_schedule::{ReweightRule, Schedule, ScheduleParams, Strategy};
 use gst_train::batches::Batcher;
+use gst_train::optimizer::parameter_groups::ParameterGroup;
+use gst_train::rate::{RateHorizon, RateShape};
 use gst_train::trainer::Outcome;
 use gst_train::{RunFolder, Setup, TrainConfig, Trainer};
 
@@ -20,6 +22,11 @@ fn essence(run: &Path) -> Vec<(String, Vec<u8>)> {
     let file = |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap());
     let mut parts = vec![file(newest.file("model.safetensors")), file(newest.file("optimizer.safetensors"))];
     parts.push(file(run.join("schedule.json")));
+    parts.extend(Some(newest.file("average.safetensors")).filter(|path| path.is_file()).map(file));
+    let events = run.join("tensorboard/events.out.tfevents.gst");
+    if events.is_file() {
+        parts.push(("event file".into(), untimed_events(&std::fs::read(events).unwrap())));
+    }
     for name in ["metrics.jsonl", "result.json"] {
         let text = std::fs::read_to_string(run.join(name)).unwrap();
         let lines = text.lines().map(|line| {
@@ -39,6 +46,22 @@ fn untimed(value: &mut serde_json::Value) {
         });
         object.values_mut().for_each(untimed);
     }
+}
+
+/// The data of every record but for the wall time that it begins with, and for the value of `data_wait_seconds`.
+fn untimed_events(mut rest: &[u8]) -> Vec<u8> {
+    let mut events = Vec::new();
+    while !rest.is_empty() {
+        let length = usize::try_from(u64::from_le_bytes(rest[..8].try_into().unwrap())).unwrap();
+        let mut event = rest[12 + 9..12 + length].to_vec();
+        let tag = b"data_wait_seconds";
+        if let Some(at) = event.windows(tag.len()).position(|window| window == tag) {
+            event[at + tag.len()..at + tag.len() + 5].fill(0);
+        }
+        events.extend(event);
+        rest = &rest[12 + length + 4..];
+    }
+    events
 }
 
 /// Follows `schedule` in one go, and then in several: the n-th process stops when it is asked for the `stops[n]`-th time (each
@@ -132,6 +155,31 @@ fn models_of_their_own() {
     for stops in [vec![3 * second - 1], vec![3 * second], vec![3 * second + 2, 0, 3]] {
         check(&bench, &setup, &config, &schedule, &stops);
     }
+}
+
+#[test]
+fn averages_groups_horizons_and_event_files() {
+    let bench = Bench::new();
+    let group = ParameterGroup { pattern: "^encoder".into(), learning_rate_factor: 0.5, weight_decay: Some(0.5) };
+    let config = TrainConfig {
+        ema: Some(0.9),
+        rate: RateShape::Wsd,
+        rate_horizon: RateHorizon::Stage,
+        parameter_groups: vec![group],
+        tensorboard: true,
+        evaluate_every: 2,
+        evaluate_every_seconds: 5.0,
+        ..config(&bench)
+    };
+    let setup = setup(&config);
+    let schedule = schedule(&setup, &ScheduleParams { early_share: 0.25, ..params(Strategy::GstProgressive, 12) });
+    // At step 0; around the switch of a stage; in the middle of a step; several times.
+    for stops in [vec![0], vec![3 * 2], vec![3 * 3], vec![3 * 3 + 2], vec![3 * 4, 0, 1, 3 * 3]] {
+        check(&bench, &setup, &config, &schedule, &stops);
+    }
+    let newest = RunFolder::open(&bench.path("whole")).unwrap().checkpoint(None).unwrap();
+    let file = |name: &str| std::fs::read(newest.file(name)).unwrap();
+    assert!(file("average.safetensors") != file("model.safetensors"));
 }
 
 #[test]

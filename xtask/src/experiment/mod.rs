@@ -12,6 +12,7 @@ mod worker;
 
 pub(crate) use fingerprint::hash_file;
 pub(crate) use plan::reads_groups;
+pub(crate) use progress::MetricsTail;
 pub(crate) use record::{Record, Status, write_whole};
 pub(crate) use run::{Manifest, Options, run};
 pub(crate) use settings::{BUILT_IN, Settings};

@@ -68,7 +68,7 @@ impl Measured {
             transfer_repeats: self.transfer_repeats,
             ..ProbeConfig::default()
         };
-        let stop = stop::flag()?;
+        let stop = stop::flag(false)?;
         let progress = Progress::new("affinity", "batches", 0);
         let measured = probe::measure(&setup, &config, &probe, &stop, &progress)?;
         progress.finish();

@@ -5,10 +5,10 @@ use anyhow::Context;
 use clap::Args;
 use gst_affinity::artifact::Document;
 use gst_schedule::Schedule;
-use gst_train::difference;
+use gst_train::dashboard::Dashboard;
 use gst_train::evaluate::Evaluation;
-use gst_train::fork::Fork;
-use gst_train::progress::Progress;
+use gst_train::run::difference;
+use gst_train::run::fork::Fork;
 use gst_train::trainer::Outcome;
 use gst_train::{RunFolder, TrainConfig, TrainError, Trainer, files};
 use serde_json::json;
@@ -47,6 +47,12 @@ pub(crate) struct TrainArgs {
     /// End after so many evaluations in a row without a better score, in the last stage; 0 never does.
     #[arg(long, value_name = "N")]
     stop_after: Option<usize>,
+    /// Also write an event file for TensorBoard, in RUN/tensorboard.
+    #[arg(long)]
+    tensorboard: bool,
+    /// Plain lines instead of the live table on a terminal.
+    #[arg(long)]
+    plain: bool,
     /// Folder of the run.
     #[arg(long, value_name = "DIR", required_unless_present = "resume", conflicts_with = "resume")]
     out: Option<PathBuf>,
@@ -75,8 +81,7 @@ impl TrainArgs {
         let config = self.own(self.settings.config(shared)?);
         let folder = RunFolder::create(out)?;
         let setup = settings::open(&config)?;
-        let progress = Progress::new(&schedule.body.strategy.to_string(), "steps", schedule.body.steps);
-        follow(Trainer::new(&setup, &config, schedule, folder)?, shared, out, &progress)
+        self.follow(Trainer::new(&setup, &config, schedule, folder)?, shared, out)
     }
 
     fn resume(&self, shared: &Shared, run: &Path, schedule: Option<Document<Schedule>>) -> anyhow::Result<()> {
@@ -93,9 +98,6 @@ impl TrainArgs {
         }
         let opened = TrainConfig { tokenizer: Some(source.tokenizer_path()), ..config.clone() };
         let setup = settings::open(&opened).context("the run cannot be continued (give `--data DIR` if its data has moved)")?;
-        let steps =
-            schedule.as_ref().map_or_else(|| source.schedule().map(|own| own.body.steps), |given| Ok(given.body.steps))?;
-        let progress = Progress::new("resumed", "steps", steps);
         let (trainer, folder) = match &self.fork {
             None => (Trainer::resume(&setup, &config, schedule.as_ref(), source)?, run.to_owned()),
             Some(target) => {
@@ -106,7 +108,7 @@ impl TrainArgs {
             }
         };
         eprintln!("continuing {} after {} steps", folder.display(), trainer.step());
-        follow(trainer, shared, &folder, &progress)
+        self.follow(trainer, shared, &folder)
     }
 
     /// The settings that only this command has.
@@ -116,7 +118,36 @@ impl TrainArgs {
         config.keep_last = self.keep_last.unwrap_or(config.keep_last);
         config.keep_best = self.keep_best.unwrap_or(config.keep_best);
         config.stop_after = self.stop_after.unwrap_or(config.stop_after);
+        config.tensorboard |= self.tensorboard;
         config
+    }
+
+    /// Trains, and reports how it ended.
+    fn follow(&self, mut trainer: Trainer<'_>, shared: &Shared, folder: &Path) -> anyhow::Result<()> {
+        let mut dashboard = Dashboard::new(trainer.schedule(), self.plain);
+        let stop = stop::flag(dashboard.is_live())?;
+        let outcome = trainer.run(&|| stop.load(Ordering::Relaxed), &mut dashboard)?;
+        dashboard.finish();
+        match outcome {
+            Outcome::Finished(result) => shared.result(&result, || {
+                let cost = result.cost;
+                format!(
+                    "{} steps, {} samples, {:.0} s of audio in {:.0} s; peak memory {} MiB\n{}",
+                    cost.steps,
+                    cost.samples,
+                    cost.audio_seconds,
+                    cost.wall_seconds,
+                    result.peak_memory_bytes >> 20,
+                    table(&result.test)
+                )
+            }),
+            Outcome::Stopped { step } => {
+                let name = folder.display();
+                shared.result(&json!({ "stopped": step, "run": folder }), || {
+                    format!("stopped after {step} steps; `gst train --resume {name}` goes on")
+                })
+            }
+        }
     }
 }
 
@@ -140,33 +171,6 @@ fn tell(fork: &Fork, folder: &Path) {
             }
             (false, 0, lost) => eprintln!("  {name}: {lost} samples are passed over (drawn {drawn}, goes on at {place})"),
             (false, repeated, _) => eprintln!("  {name}: {repeated} samples come again (drawn {drawn}, goes on at {place})"),
-        }
-    }
-}
-
-/// Trains, and reports how it ended.
-fn follow(mut trainer: Trainer<'_>, shared: &Shared, folder: &Path, progress: &Progress) -> anyhow::Result<()> {
-    let stop = stop::flag()?;
-    let outcome = trainer.run(&|| stop.load(Ordering::Relaxed), progress)?;
-    progress.finish();
-    match outcome {
-        Outcome::Finished(result) => shared.result(&result, || {
-            let cost = result.cost;
-            format!(
-                "{} steps, {} samples, {:.0} s of audio in {:.0} s; peak memory {} MiB\n{}",
-                cost.steps,
-                cost.samples,
-                cost.audio_seconds,
-                cost.wall_seconds,
-                result.peak_memory_bytes >> 20,
-                table(&result.test)
-            )
-        }),
-        Outcome::Stopped { step } => {
-            let name = folder.display();
-            shared.result(&json!({ "stopped": step, "run": folder }), || {
-                format!("stopped after {step} steps; `gst train --resume {name}` goes on")
-            })
         }
     }
 }

@@ -189,7 +189,7 @@ impl Directed {
             let mut learner = Learner::new(context.setup, &config, &schedule)?;
             learner.model = context.model.clone();
             for step in 0..schedule.steps {
-                learner.step(&batcher.step(step)?, 0, &batcher, &|| false)?;
+                learner.step(&batcher.step(step)?, &schedule, &batcher, &|| false)?;
             }
             self.trained += Cost { wall_seconds: 0.0, ..learner.cost() };
             after.push(self.losses(&learner.model, gradients, all.clone(), context)?);

@@ -149,7 +149,7 @@ pub fn measure(
         ..ScheduleParams::default()
     };
     let schedule = Schedule::new(&facts, None, &params)?;
-    let config = TrainConfig { rate: RateShape::Constant, ..config.clone() };
+    let config = TrainConfig { rate: RateShape::Constant, ema: None, ..config.clone() };
     let batcher = Batcher::new(setup, &schedule, &config)?;
     let mut learner = Learner::new(setup, &config, &schedule)?;
     let all: Vec<usize> = (0..facts.len()).collect();
@@ -177,7 +177,7 @@ pub fn measure(
             for broken in quarantine.add(&batch.set_aside)? {
                 progress.line(&format!("set aside: {}", broken.reason));
             }
-            let Some(event) = learner.step(&batch, 0, &batcher, &stopped)? else { return Ok(None) };
+            let Some(event) = learner.step(&batch, &schedule, &batcher, &stopped)? else { return Ok(None) };
             losses.add(&event);
             if !go_on() {
                 return Ok(None);

@@ -25,6 +25,7 @@ const FREE: &[&str] = &[
     "keep_last",
     "keep_best",
     "stop_after",
+    "tensorboard",
 ];
 
 /// Longest value that a message shows.

@@ -6,7 +6,7 @@ use gst_schedule::Evaluation as Record;
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::Evaluation;
-use crate::rate::Rate;
+use crate::ledger::LedgerState;
 
 /// All of a run's state that is neither weights, optimizer state nor the resolved schedule. Nothing of the loader is in it:
 /// which samples a step trains on follows from the schedule and the step.
@@ -18,10 +18,6 @@ pub struct RunState {
     pub seed: u64,
     /// [`content_hash`](gst_affinity::artifact::content_hash) of the schedule as planned, before any decision.
     pub planned: String,
-    /// The learning rate's course, and the step that it counts from.
-    pub rate: Rate,
-    /// Step at which the optimizer's state began: the last reset.
-    pub began: u64,
     /// What training has cost, waiting for data left out.
     pub cost: Cost,
     /// Seconds spent waiting for data.
@@ -34,8 +30,8 @@ pub struct RunState {
     pub kept: Vec<(Evaluation, Evaluation)>,
     /// Scores so far.
     pub scores: Scores,
-    /// Bytes of `metrics.jsonl` that belong to the steps done.
-    pub metrics_bytes: u64,
+    /// How far the files go that belong to the steps done, and the best scores in them.
+    pub ledger: LedgerState,
 }
 
 impl Artifact for RunState {

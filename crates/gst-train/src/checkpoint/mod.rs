@@ -5,6 +5,9 @@
 //! the process or the machine on the way leaves the checkpoints before it as they were. What is in the files is the
 //! caller's affair: [`write`] hands out an empty folder to fill.
 
+pub mod moments;
+pub mod state;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -19,11 +22,13 @@ use crate::files::{self, sync};
 
 /// Weights of the model, by parameter path.
 pub const WEIGHTS: &str = "model.safetensors";
-/// State of the optimizer, by parameter path ([`crate::moments`]).
+/// Moving average of the weights, by parameter path; there only with the setting `ema`.
+pub const AVERAGE: &str = "average.safetensors";
+/// State of the optimizer, by parameter path ([`moments`]).
 pub const MOMENTS: &str = "optimizer.safetensors";
 /// The schedule as resolved so far, with its decision log.
 pub const SCHEDULE: &str = "schedule.json";
-/// Everything else ([`crate::state::RunState`]).
+/// Everything else ([`state::RunState`]).
 pub const STATE: &str = "state.json";
 /// The commit mark of a checkpoint, and the list of its files.
 pub const MARK: &str = "checkpoint.json";

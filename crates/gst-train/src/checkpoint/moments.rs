@@ -138,3 +138,69 @@ fn loaded(dtype: Dtype) -> Option<DType> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::{Linear, LinearConfig};
+    use burn::optim::GradientsParams;
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::optimizer::adamw;
+
+    fn step(optimizer: &mut ModuleOptimizer, model: Linear, input: f32) -> Linear {
+        let device = Device::flex().autodiff();
+        let loss = model.forward(Tensor::<2>::from_floats([[input, 1.0]], &device)).powi_scalar(2).sum();
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        optimizer.step(0.1, model, gradients)
+    }
+
+    fn weights(model: &Linear) -> Vec<f32> {
+        model.weight.val().into_data().iter::<f32>().collect()
+    }
+
+    /// The same values under other identities, as another process would have them.
+    fn made_anew(model: &Linear) -> Linear {
+        let mut other = LinearConfig::new(2, 3).init(&Device::flex().autodiff());
+        other.weight = Param::from_tensor(model.weight.val().detach());
+        other.bias = model.bias.as_ref().map(|bias| Param::from_tensor(bias.val().detach()));
+        assert_ne!(other.weight.id, model.weight.id);
+        other
+    }
+
+    #[test]
+    fn moments_and_step_counts_survive_under_other_identities() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("optimizer.safetensors");
+        let mut model = LinearConfig::new(2, 3).init(&Device::flex().autodiff());
+        let mut optimizer = adamw(&model, 0.05);
+        for input in [1.0, -2.0, 0.5] {
+            model = step(&mut optimizer, model, input);
+        }
+        save(&optimizer, &model, &path).unwrap();
+        let other = made_anew(&model);
+        let fresh = step(&mut adamw(&other, 0.05), made_anew(&model), 3.0);
+        let mut loaded = load(adamw(&other, 0.05), &other, &path).unwrap();
+        let again = folder.path().join("again.safetensors");
+        save(&loaded, &other, &again).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(again).unwrap());
+        let (expected, found) = (step(&mut optimizer, model, 3.0), step(&mut loaded, other, 3.0));
+        assert_eq!(weights(&found), weights(&expected));
+        assert_ne!(weights(&fresh), weights(&expected), "without moments the step is another one");
+    }
+
+    #[test]
+    fn another_model_or_another_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("optimizer.safetensors");
+        let model = LinearConfig::new(2, 3).init(&Device::flex().autodiff());
+        let mut optimizer = adamw(&model, 0.05);
+        let model = step(&mut optimizer, model, 1.0);
+        save(&optimizer, &model, &path).unwrap();
+        let bare = LinearConfig::new(2, 3).with_bias(false).init(&Device::flex().autodiff());
+        let error = load(adamw(&bare, 0.05), &bare, &path).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("bias.momentum") && error.contains("no such parameter"), "{error}");
+        std::fs::write(&path, "no tensors").unwrap();
+        assert!(matches!(load(adamw(&bare, 0.05), &bare, &path), Err(TrainError::Moments { .. })));
+    }
+}

@@ -8,10 +8,11 @@ use gst_affinity::artifact::{Artifact, Document, content_hash};
 use gst_schedule::{Draws, Evaluation as Record, Schedule};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{self, Checkpoint, MOMENTS, SCHEDULE, STATE, WEIGHTS};
-use crate::difference::{self, Difference};
-use crate::state::RunState;
-use crate::{RunFolder, Setup, TrainConfig, TrainError, files, learner, trainer};
+use super::difference::{self, Difference};
+use crate::checkpoint::state::{RunState, Scores};
+use crate::checkpoint::{self, AVERAGE, Checkpoint, MOMENTS, SCHEDULE, STATE, WEIGHTS};
+use crate::ledger::LedgerState;
+use crate::{RunFolder, Setup, TrainConfig, TrainError, files, trainer};
 
 /// The body of `fork.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,12 +96,13 @@ impl Fork {
         };
         let _lock = target.lock()?;
         target.begin(setup, config, &after)?;
-        let bytes = copy_metrics(source, target, state.body.metrics_bytes)?;
+        let bytes = copy_metrics(source, target, state.body.ledger.metrics_bytes)?;
         let state = Document {
             made_from: [("data".to_owned(), setup.fingerprint.clone())].into(),
             body: carried(state.body, planned, config, &before.body, &after.body, bytes),
         };
-        copy(&checkpoint, target, &after, &state)?;
+        let average = config.ema.filter(|_| checkpoint.file(AVERAGE).is_file()).map(|_| AVERAGE);
+        copy(&checkpoint, [WEIGHTS, MOMENTS].into_iter().chain(average), target, &after, &state)?;
         files::write(&target.root().join("fork.json"), &Document::new(fork.clone()).to_json()?)?;
         Ok(fork)
     }
@@ -120,20 +122,24 @@ fn carried(
         let losses = record.losses.iter().enumerate().filter_map(|(index, &loss)| Some((name(index), loss?)));
         Record::from_named(record.step, after, losses)
     };
-    let (began, rate) = learner::rate(config, after, state.step);
     let evaluations = state.evaluations.iter().map(renamed).collect();
-    RunState { seed: config.seed, planned, rate, began, evaluations, metrics_bytes, ..state }
+    // A run that had stopped improving would otherwise end again before its first step.
+    let scores = Scores { without_improvement: 0, ..state.scores };
+    // The fork's event file begins anew.
+    let ledger = LedgerState { metrics_bytes, tensorboard_bytes: 0, ..state.ledger };
+    RunState { seed: config.seed, planned, evaluations, scores, ledger, ..state }
 }
 
-/// The checkpoint's weights and moments with another schedule and state.
+/// The checkpoint's files `names` with another schedule and state.
 fn copy(
     checkpoint: &Checkpoint,
+    names: impl Iterator<Item = &'static str>,
     target: &RunFolder,
     schedule: &Document<Schedule>,
     state: &Document<RunState>,
 ) -> Result<(), TrainError> {
     checkpoint::write(&target.checkpoints(), checkpoint.step, checkpoint.score, |folder| {
-        for name in [WEIGHTS, MOMENTS] {
+        for name in names {
             let path = checkpoint.file(name);
             std::fs::copy(&path, folder.join(name)).map_err(TrainError::io(&path))?;
         }

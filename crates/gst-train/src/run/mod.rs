@@ -8,9 +8,13 @@
 //! | `metrics.jsonl` | every step and evaluation ([`crate::ledger`]) |
 //! | `quarantine.jsonl` | broken samples; there only when there are any ([`crate::quarantine`]) |
 //! | `checkpoints/step-N/` | everything that is needed to go on after step N ([`crate::checkpoint`]) |
-//! | `run.lock` | the process at work, while it is ([`crate::lock`]) |
-//! | `fork.json` | where a forked run comes from ([`crate::fork`]) |
+//! | `run.lock` | the process at work, while it is ([`lock`]) |
+//! | `fork.json` | where a forked run comes from ([`fork`]) |
 //! | `result.json` | final scores and cost; there only when the run is complete |
+
+pub mod difference;
+pub mod fork;
+pub mod lock;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,11 +25,11 @@ use gst_data::text::TextTokenizer;
 use gst_model::{MiniAudioLm, ModelConfig, weights};
 use gst_schedule::Schedule;
 
-use crate::checkpoint::{self, Checkpoint, WEIGHTS};
+use crate::checkpoint::{self, AVERAGE, Checkpoint, WEIGHTS};
 use crate::files::{read_artifact, sync, write};
 use crate::ledger::RunResult;
-use crate::lock::RunLock;
 use crate::{Setup, TrainConfig, TrainError};
+use lock::RunLock;
 
 /// A folder that one training run owns.
 #[derive(Debug, Clone)]
@@ -121,6 +125,12 @@ impl RunFolder {
     #[must_use]
     pub fn quarantine_path(&self) -> PathBuf {
         self.root.join("quarantine.jsonl")
+    }
+
+    /// `tensorboard/`.
+    #[must_use]
+    pub fn tensorboard(&self) -> PathBuf {
+        self.root.join("tensorboard")
     }
 
     /// `result.json`.
@@ -241,7 +251,8 @@ impl RunFolder {
         }
         let checkpoint = self.checkpoint(None)?;
         let mut model = config.init(0, device)?;
-        weights::load(&mut model, &checkpoint.file(WEIGHTS))?;
+        let average = checkpoint.file(AVERAGE);
+        weights::load(&mut model, &if average.is_file() { average } else { checkpoint.file(WEIGHTS) })?;
         let mel = LogMel::new(config.mels)?;
         Ok(Trained { model, tokenizer, mel, step: checkpoint.step })
     }

@@ -146,6 +146,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
+    use crate::TrainConfig;
     use crate::optimizer::adamw;
 
     fn step(optimizer: &mut ModuleOptimizer, model: Linear, input: f32) -> Linear {
@@ -173,14 +174,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("optimizer.safetensors");
         let mut model = LinearConfig::new(2, 3).init(&Device::flex().autodiff());
-        let mut optimizer = adamw(&model, 0.05);
+        let mut optimizer = adamw(&model, &TrainConfig::default()).unwrap();
         for input in [1.0, -2.0, 0.5] {
             model = step(&mut optimizer, model, input);
         }
         save(&optimizer, &model, &path).unwrap();
         let other = made_anew(&model);
-        let fresh = step(&mut adamw(&other, 0.05), made_anew(&model), 3.0);
-        let mut loaded = load(adamw(&other, 0.05), &other, &path).unwrap();
+        let fresh = step(&mut adamw(&other, &TrainConfig::default()).unwrap(), made_anew(&model), 3.0);
+        let mut loaded = load(adamw(&other, &TrainConfig::default()).unwrap(), &other, &path).unwrap();
         let again = folder.path().join("again.safetensors");
         save(&loaded, &other, &again).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(again).unwrap());
@@ -194,13 +195,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("optimizer.safetensors");
         let model = LinearConfig::new(2, 3).init(&Device::flex().autodiff());
-        let mut optimizer = adamw(&model, 0.05);
+        let mut optimizer = adamw(&model, &TrainConfig::default()).unwrap();
         let model = step(&mut optimizer, model, 1.0);
         save(&optimizer, &model, &path).unwrap();
         let bare = LinearConfig::new(2, 3).with_bias(false).init(&Device::flex().autodiff());
-        let error = load(adamw(&bare, 0.05), &bare, &path).map(|_| ()).unwrap_err().to_string();
+        let error = load(adamw(&bare, &TrainConfig::default()).unwrap(), &bare, &path).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains("`bias.") && error.contains("no such parameter"), "{error}");
         std::fs::write(&path, "no tensors").unwrap();
-        assert!(matches!(load(adamw(&bare, 0.05), &bare, &path), Err(TrainError::Moments { .. })));
+        assert!(matches!(load(adamw(&bare, &TrainConfig::default()).unwrap(), &bare, &path), Err(TrainError::Moments { .. })));
     }
 }

@@ -39,6 +39,7 @@ pub mod encoder;
 pub mod error;
 mod linear;
 pub mod mini;
+pub mod pretrained;
 pub mod summary;
 pub mod weights;
 

@@ -24,6 +24,7 @@
 //! | [`Collection`], [`Dataset`], [`Record`] | what lies on disk, checked; hold-out, limit, fingerprint, majority baseline |
 //! | [`audio`] | WAV, FLAC, OGG/Vorbis, MP3 to 16 kHz mono |
 //! | [`mel`] | log-mel features as Whisper's front end defines them |
+//! | [`fbank`] | filter banks as Kaldi computes them |
 //! | [`text`] | byte-level BPE, or any `tokenizer.json` |
 //! | [`ExampleSource`], [`FeatureCache`] | samples ready for a batch, from any thread |
 //! | [`loader`] | work ahead in threads, handed over in order |
@@ -42,6 +43,7 @@ mod split;
 
 pub mod audio;
 pub mod check;
+pub mod fbank;
 pub mod loader;
 pub mod manifest;
 pub mod mel;

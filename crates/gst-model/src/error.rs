@@ -24,6 +24,14 @@ pub enum ModelError {
         /// What would be accepted.
         expected: String,
     },
+    /// A `config.json` or a preset is not one of this kind.
+    #[error("{}: not a configuration of this model: {reason}", path.display())]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
     /// A batch cannot be made from these samples.
     #[error("batch: {0}")]
     Batch(String),

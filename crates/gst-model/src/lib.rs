@@ -27,21 +27,28 @@
 //! | [`encoder`], [`bridge`], [`summary`], [`decoder`] | the parts of a model |
 //! | [`mini`] | the model put together from them |
 //! | [`attention`] | multi-head attention and the pre-norm block |
+//! | [`whisper`], [`beats`] | published audio encoders |
+//! | [`qformer`], [`projector`] | bridges from their frames to a language model |
 //! | [`weights`] | weights to and from safetensors, by parameter path |
 
 pub mod attention;
 pub mod audio_lm;
 pub mod batch;
+pub mod beats;
 pub mod bridge;
 pub mod config;
+mod config_file;
 pub mod decoder;
 pub mod encoder;
 pub mod error;
 mod linear;
 pub mod mini;
 pub mod pretrained;
+pub mod projector;
+pub mod qformer;
 pub mod summary;
 pub mod weights;
+pub mod whisper;
 
 pub use audio_lm::{AnswerLogits, AudioLm, Scores};
 pub use batch::{Batch, Sample};

@@ -19,6 +19,9 @@ came out in `golden.safetensors`, and the gradients of a loss, under the names o
 | qwen2_audio_projector | transformers `Qwen2AudioMultiModalProjector` |
 | beats | SpeechBrain's `speechbrain.lobes.models.beats.BEATs`, a port of Microsoft's published code; one clip is padded |
 
+`published_audio.json` there has names and shapes of what published checkpoints hold, by their published configurations: the
+references' own classes, built without weights. Only the first and the last layer are listed, and how many tensors there are.
+
 `fbank.f32` in `crates/gst-data/tests/golden` is what torchaudio's `compliance.kaldi.fbank` gives, called as BEATs calls it.
 """
 
@@ -109,6 +112,11 @@ def qformer_config(frequency: int) -> dict:
     }
 
 
+def salmonn_name(name: str) -> str:
+    name = name.replace("layernorm.", "embeddings.LayerNorm.") if name.startswith("layernorm.") else name
+    return "speech_Qformer.bert." + name.replace("attention.attention.", "attention.self.")
+
+
 def qformer() -> None:
     config = qformer_config(1)
     model = Blip2QFormerModel(Blip2QFormerConfig(**config)).eval()
@@ -127,12 +135,7 @@ def qformer() -> None:
     found = model(query_embeds=query.expand(windows.shape[0], -1, -1), encoder_hidden_states=windows).last_hidden_state
     output = projection(found).view(batch, -1, 12)
 
-    # Under the names of SALMONN's checkpoint.
-    def renamed(name: str) -> str:
-        name = name.replace("layernorm.", "embeddings.LayerNorm.") if name.startswith("layernorm.") else name
-        return "speech_Qformer.bert." + name.replace("attention.attention.", "attention.self.")
-
-    named = [(renamed(name), parameter) for name, parameter in model.named_parameters()]
+    named = [(salmonn_name(name), parameter) for name, parameter in model.named_parameters()]
     named += [("speech_llama_proj." + name, parameter) for name, parameter in projection.named_parameters()]
     named += [("speech_query_tokens", query)]
     golden, gradients = backward(output, named, 7)
@@ -199,14 +202,15 @@ def beats() -> None:
     fbank = torch.stack([kaldi(wave) for wave in waves])
     share = torch.tensor([count / padded for count in samples], dtype=torch.float64)
     output = model.extract_features(waves, share)[0]
-    weights = {}
-    for name, value in model.state_dict().items():
-        # The published checkpoints were written before torch renamed what weight normalisation keeps.
-        name = name.replace("parametrizations.weight.original0", "weight_g").replace("parametrizations.weight.original1", "weight_v")
-        weights[name] = value
+    weights = {plain_name(name): value for name, value in model.state_dict().items()}
     golden = {"fbank": fbank, "samples": torch.tensor(samples), "output": output}
     golden |= {"alone": model.extract_features(waves[1:], share[1:])[0]}
     save("beats", config, weights, golden)
+
+
+def plain_name(name: str) -> str:
+    """The published checkpoints were written before torch renamed what weight normalisation keeps."""
+    return name.replace("parametrizations.weight.original0", "weight_g").replace("parametrizations.weight.original1", "weight_v")
 
 
 def rebuilt(cfg) -> BEATs:
@@ -223,6 +227,63 @@ def rebuilt(cfg) -> BEATs:
             return BEATs(str(path), freeze=True).eval()
         finally:
             BEATs.load_state_dict = strict
+
+
+WHISPER = {  # d_model, layers, heads, feed-forward, mels, number format: config.json of openai/whisper-*
+    "whisper-tiny": (384, 4, 6, 1536, 80, "float32"),
+    "whisper-base": (512, 6, 8, 2048, 80, "float32"),
+    "whisper-small": (768, 12, 12, 3072, 80, "float32"),
+    "whisper-medium": (1024, 24, 16, 4096, 80, "float32"),
+    "whisper-large-v2": (1280, 32, 20, 5120, 80, "float32"),
+    "whisper-large-v3": (1280, 32, 20, 5120, 128, "float16"),
+}
+BEATS = {  # cfg of BEATs_iter3_plus_AS2M.pt
+    "input_patch_size": 16, "embed_dim": 512, "conv_bias": False, "encoder_layers": 12, "encoder_embed_dim": 768,
+    "encoder_ffn_embed_dim": 3072, "encoder_attention_heads": 12, "activation_fn": "gelu", "layer_norm_first": False,
+    "deep_norm": True, "conv_pos": 128, "conv_pos_groups": 16, "relative_position_embedding": True, "num_buckets": 320,
+    "max_distance": 800, "gru_rel_pos": True, "layer_wise_gradient_decay_ratio": 0.6, "encoder_layerdrop": 0.05,
+}
+
+
+def published() -> None:
+    models = {}
+
+    def add(name: str, config: dict, tensors: dict, layers: int) -> None:
+        inner = [f"layers.{layer}." for layer in range(1, layers - 1)]
+        listed = {key: shape for key, shape in tensors.items() if not any(part in key for part in inner)}
+        total = sum(math.prod(shape) for shape in tensors.values())
+        models[name] = {"config": config, "count": len(tensors), "parameters": total, "tensors": listed}
+
+    for name, (width, layers, heads, hidden, mels, dtype) in WHISPER.items():
+        config = {
+            "model_type": "whisper", "architectures": ["WhisperForConditionalGeneration"], "activation_function": "gelu",
+            "d_model": width, "encoder_layers": layers, "encoder_attention_heads": heads, "encoder_ffn_dim": hidden,
+            "decoder_layers": layers, "num_mel_bins": mels, "max_source_positions": 1500, "max_target_positions": 448,
+            "scale_embedding": False, "torch_dtype": dtype,
+        }
+        sizes = {key: config[key] for key in ("d_model", "encoder_layers", "encoder_attention_heads", "encoder_ffn_dim", "num_mel_bins")}
+        with torch.device("meta"):
+            encoder = WhisperEncoder(WhisperConfig(**sizes))
+        add(name, config, {f"model.encoder.{key}": list(value.shape) for key, value in encoder.state_dict().items()}, layers)
+
+    model = BEATs()
+    model.cfg.update(BEATS)
+    tensors = {plain_name(key): list(value.shape) for key, value in rebuilt(model.cfg).state_dict().items()}
+    # The layers share one bias; a checkpoint repeats it, which is not counted here.
+    shared = [key for key in tensors if "relative_attention_bias" in key and ".layers.0." not in key]
+    add("BEATs_iter3_plus_AS2M", BEATS, {key: shape for key, shape in tensors.items() if key not in shared}, 12)
+
+    # SALMONN's bridge for 13B with BEATs: BERT base cut to two layers, 2,048 values a frame, 5,120 in the language model.
+    sizes = {"hidden_size": 768, "num_hidden_layers": 2, "num_attention_heads": 12, "intermediate_size": 3072,
+             "encoder_hidden_size": 2048, "cross_attention_frequency": 1}
+    with torch.device("meta"):
+        bert = Blip2QFormerModel(Blip2QFormerConfig(**sizes))
+    tensors = {salmonn_name(key): list(value.shape) for key, value in bert.named_parameters()}
+    tensors |= {"speech_query_tokens": [1, 1, 768], "speech_llama_proj.weight": [5120, 768], "speech_llama_proj.bias": [5120]}
+    add("salmonn-13b bridge", sizes, tensors, 2)
+    path = MODEL / "published_audio.json"
+    path.write_text(json.dumps(models, indent=1, sort_keys=True) + "\n")
+    print(f"published_audio.json: {path.stat().st_size} bytes")
 
 
 def kaldi(wave: torch.Tensor) -> torch.Tensor:
@@ -247,7 +308,7 @@ def main() -> None:
         sys.exit(f"this makes other files with other versions: found {found}, expected {PINNED}")
     MODEL.mkdir(parents=True, exist_ok=True)
     torch.use_deterministic_algorithms(True)
-    for make in (whisper, qformer, qformer_alternate, projector, beats, fbank):
+    for make in (whisper, qformer, qformer_alternate, projector, beats, published, fbank):
         make()
 
 

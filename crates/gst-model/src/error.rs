@@ -24,7 +24,7 @@ pub enum ModelError {
         /// What would be accepted.
         expected: String,
     },
-    /// A `config.json` or a preset is not one of this kind.
+    /// A preset file is not one.
     #[error("{}: not a configuration of this model: {reason}", path.display())]
     ConfigFile {
         /// The file.

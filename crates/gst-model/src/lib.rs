@@ -29,6 +29,7 @@
 //! | [`attention`] | multi-head attention and the pre-norm block |
 //! | [`whisper`], [`beats`] | published audio encoders |
 //! | [`qformer`], [`projector`] | bridges from their frames to a language model |
+//! | [`plan`] | the memory of a training step, from sizes alone |
 //! | [`weights`] | weights to and from safetensors, by parameter path |
 
 pub mod attention;
@@ -43,6 +44,7 @@ pub mod encoder;
 pub mod error;
 mod linear;
 pub mod mini;
+pub mod plan;
 pub mod pretrained;
 pub mod projector;
 pub mod qformer;

@@ -6,6 +6,7 @@ mod data;
 mod devices;
 mod evaluate;
 mod group;
+mod model;
 mod saved;
 mod schedule;
 mod settings;
@@ -70,6 +71,9 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Ask a trained model about an audio file.
     Ask(ask::AskArgs),
+    /// Print a model preset, or plan the memory of a training step.
+    #[command(subcommand)]
+    Model(model::ModelCommand),
     /// List the devices that this build can use.
     Devices,
 }
@@ -89,6 +93,7 @@ impl Cli {
             Command::Train(args) => args.run(shared),
             Command::Evaluate(args) => args.run(shared),
             Command::Ask(args) => args.run(shared),
+            Command::Model(command) => command.run(shared),
             Command::Devices => devices::run(shared),
         }
     }

@@ -114,11 +114,7 @@ impl ModelConfig {
     /// [`ModelError::Config`] when a size cannot be built.
     pub fn init(&self, seed: u64, device: &Device) -> Result<MiniAudioLm, ModelError> {
         let model = self.lazy(device)?;
-        // The generator behind `seed` may be one for the whole process (on the CPU it is): nobody else may draw in between.
-        let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
-        device.seed(seed);
-        // Burn draws a parameter when it is first touched: touch all of them here, in the order of their paths.
-        model.visit(&mut Materialize);
+        draw(&model, seed, device);
         Ok(model)
     }
 
@@ -168,6 +164,15 @@ impl ModelConfig {
         }
         Ok(())
     }
+}
+
+/// Draws every parameter of `model` that has no value yet; equal seeds give equal values.
+pub(crate) fn draw<M: Module>(model: &M, seed: u64, device: &Device) {
+    // The generator behind `seed` may be one for the whole process (on the CPU it is): nobody else may draw in between.
+    let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+    device.seed(seed);
+    // Burn draws a parameter when it is first touched: touch all of them here, in the order of their paths.
+    model.visit(&mut Materialize);
 }
 
 struct Materialize;

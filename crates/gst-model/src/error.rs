@@ -51,4 +51,7 @@ pub enum ModelError {
         /// What does not fit.
         reason: String,
     },
+    /// A pretrained part could not be read.
+    #[error(transparent)]
+    Pretrained(#[from] crate::pretrained::PretrainedError),
 }

@@ -29,6 +29,8 @@
 //! | [`attention`] | multi-head attention and the pre-norm block |
 //! | [`whisper`], [`beats`] | published audio encoders |
 //! | [`qformer`], [`projector`] | bridges from their frames to a language model |
+//! | [`lm`], [`lora`], [`generate`] | published language models, their adapters, their answers |
+//! | [`pretrained`] | checkpoints by name |
 //! | [`plan`] | the memory of a training step, from sizes alone |
 //! | [`weights`] | weights to and from safetensors, by parameter path |
 
@@ -42,7 +44,10 @@ mod config_file;
 pub mod decoder;
 pub mod encoder;
 pub mod error;
+pub mod generate;
 mod linear;
+pub mod lm;
+pub mod lora;
 pub mod mini;
 pub mod plan;
 pub mod pretrained;
@@ -52,8 +57,8 @@ pub mod summary;
 pub mod weights;
 pub mod whisper;
 
-pub use audio_lm::{AnswerLogits, AudioLm, Scores};
-pub use batch::{Batch, Sample};
+pub use audio_lm::{AnswerLogits, Answers, AudioLm, Scores};
+pub use batch::{Batch, FilterBanks, Sample};
 pub use config::{ModelConfig, PRESETS};
 pub use error::ModelError;
 pub use mini::MiniAudioLm;

@@ -28,7 +28,19 @@ impl Checkpoint {
     /// [`PretrainedError::Misfits`] lists everything that is missing, superfluous or of another shape;
     /// [`PretrainedError::Io`] when a tensor cannot be read.
     pub fn load<M: Module>(&self, module: M, loading: &Loading<'_>) -> Result<M, PretrainedError> {
-        let mut fit = Fit { checkpoint: self, loading, place: Place::default(), used: BTreeSet::new(), misfits: Vec::new() };
+        self.fill(module, loading, Place::default())
+    }
+
+    /// The same for a file that keeps parameters under Burn's names and as Burn lays them out.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::load`].
+    pub fn load_as_is<M: Module>(&self, module: M, loading: &Loading<'_>) -> Result<M, PretrainedError> {
+        self.fill(module, loading, Place { as_is: true, ..Place::default() })
+    }
+
+    fn fill<M: Module>(&self, module: M, loading: &Loading<'_>, place: Place) -> Result<M, PretrainedError> {
+        let mut fit = Fit { checkpoint: self, loading, place: place.clone(), used: BTreeSet::new(), misfits: Vec::new() };
         module.visit(&mut fit);
         let (used, mut misfits) = (fit.used, fit.misfits);
         let extra = self.tensors().filter(|(name, _)| !used.contains(*name) && !(loading.unused)(name));
@@ -37,15 +49,16 @@ impl Checkpoint {
             misfits.sort();
             return Err(PretrainedError::Misfits { path: self.path().to_owned(), misfits });
         }
-        let mut fill = Fill { checkpoint: self, loading, place: Place::default(), failed: None };
+        let mut fill = Fill { checkpoint: self, loading, place, failed: None };
         let module = module.map(&mut fill);
         fill.failed.map_or(Ok(module), Err)
     }
 }
 
 /// Where a traversal of a module stands.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Place {
+    as_is: bool,
     path: Vec<String>,
     containers: Vec<String>,
 }
@@ -65,7 +78,7 @@ impl Place {
     fn name(&self) -> String {
         let mut path = self.path.clone();
         let container = self.containers.last().map_or("", String::as_str);
-        if let Some(last) = path.last_mut().filter(|_| container.ends_with("Norm")) {
+        if let Some(last) = path.last_mut().filter(|_| !self.as_is && container.ends_with("Norm")) {
             match last.as_str() {
                 "gamma" => "weight".clone_into(last),
                 "beta" => "bias".clone_into(last),
@@ -77,7 +90,7 @@ impl Place {
 
     /// Whether the tensor lies transposed in a checkpoint.
     fn transposed(&self, axes: usize) -> bool {
-        axes == 2 && self.containers.last().is_some_and(|container| container == "Struct:Linear")
+        !self.as_is && axes == 2 && self.containers.last().is_some_and(|container| container == "Struct:Linear")
     }
 }
 

@@ -40,3 +40,10 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, PretrainedError>
     let text = std::fs::read_to_string(path).map_err(PretrainedError::io(path))?;
     serde_json::from_str(&text).map_err(|error| PretrainedError::format(path, error.to_string()))
 }
+
+/// Writes a file aside first and renames it, so that a reader never sees half of it.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), PretrainedError> {
+    let aside = path.with_extension("partial");
+    std::fs::write(&aside, bytes).map_err(PretrainedError::io(&aside))?;
+    std::fs::rename(&aside, path).map_err(PretrainedError::io(path))
+}

@@ -13,7 +13,7 @@ use burn::module::{Initializer, Module};
 use burn::nn::conv::{Conv1d, Conv1dConfig};
 use burn::nn::{Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, PaddingConfig1d};
 use burn::tensor::activation::gelu;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use crate::pretrained::{Checkpoint, Loading, Precision, PretrainedError};
 
@@ -80,6 +80,12 @@ impl WhisperEncoder {
             x = layer.forward(x);
         }
         self.layer_norm.forward(x)
+    }
+
+    /// The number format of the weights, in which features are expected.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        self.layer_norm.gamma.val().dtype()
     }
 
     /// [`forward`](Self::forward) without a record for gradients, whatever device the weights are on: what a frozen encoder

@@ -26,6 +26,7 @@
 //! | [`DatasetBuilder`] | rows of any reader, checked and kept on disk |
 //! | [`audio`] | WAV, FLAC, OGG/Vorbis, MP3 to 16 kHz mono |
 //! | [`mel`] | log-mel features as Whisper's front end defines them |
+//! | [`fbank`] | filter banks as Kaldi computes them |
 //! | [`text`] | byte-level BPE, or any `tokenizer.json` |
 //! | [`ExampleSource`] | samples ready for a batch, from any thread; broken ones are replaced |
 //! | [`FeatureCache`], [`DiskCache`] | features kept in memory, and on disk between runs |
@@ -55,6 +56,7 @@ mod split;
 
 pub mod audio;
 pub mod check;
+pub mod fbank;
 pub mod loader;
 pub mod manifest;
 pub mod mel;

@@ -227,6 +227,16 @@ impl TextTokenizer {
         self.eos
     }
 
+    /// The special tokens by name, the longest first.
+    #[must_use]
+    pub fn special_tokens(&self) -> Vec<(String, u32)> {
+        let added = self.inner.get_added_tokens_decoder();
+        let special = added.into_iter().filter(|(_, token)| token.special);
+        let mut tokens: Vec<(String, u32)> = special.map(|(id, token)| (token.content, id)).collect();
+        tokens.sort_by(|left, right| right.0.len().cmp(&left.0.len()).then_with(|| left.cmp(right)));
+        tokens
+    }
+
     /// Rows that a model needs for the tokens, specials included: every id is below it.
     pub fn vocab_size(&self) -> usize {
         self.vocab_size

@@ -3,6 +3,8 @@
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear, RmsNorm, RmsNormConfig};
 use burn::tensor::activation::{relu, softmax};
+use burn::tensor::module::attention;
+use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
 
 use crate::linear::{linear, without_bias};
@@ -52,6 +54,20 @@ impl Attention {
         let mixed = softmax(scores, 3).matmul(value).swap_dims(1, 2).reshape([batch, to, width]);
         self.output.forward(mixed)
     }
+}
+
+/// Attention over `heads` heads of what is projected already: `query` `[batch, to, width]`, `key` and `value`
+/// `[batch, from, width]`; `bias` `[batch, heads, to, from]` is added to the scaled scores. Returns `[batch, to, width]`.
+///
+/// Off autodiff this is the backend's fused attention, which keeps no scores.
+pub(crate) fn attend(query: Tensor<3>, key: Tensor<3>, value: Tensor<3>, heads: usize, bias: Option<Tensor<4>>) -> Tensor<3> {
+    let [batch, to, width] = query.dims();
+    let split = |x: Tensor<3>| {
+        let length = x.dims()[1];
+        x.reshape([batch, length, heads, width / heads]).swap_dims(1, 2)
+    };
+    let mixed = attention(split(query), split(key), split(value), None, bias, AttentionModuleOptions::default());
+    mixed.swap_dims(1, 2).reshape([batch, to, width])
 }
 
 /// Two linear layers with a ReLU between them.

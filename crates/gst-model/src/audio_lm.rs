@@ -13,6 +13,12 @@ pub trait AudioLm: Module {
     /// Logits at every position that predicts an answer token, by teacher forcing.
     fn answer_logits(&self, batch: &Batch) -> AnswerLogits;
 
+    /// Losses and likeliest tokens at the same positions: all that training and evaluation need. A model with a large
+    /// vocabulary computes them without ever holding all logits.
+    fn answers(&self, batch: &Batch) -> Answers {
+        self.answer_logits(batch).into()
+    }
+
     /// Greedy answers, without the end-of-sequence token, at most `max_tokens` long. Answers in `batch` are not looked at.
     fn generate(&self, batch: &Batch, max_tokens: usize) -> Vec<Vec<u32>>;
 
@@ -41,15 +47,52 @@ impl AnswerLogits {
         log_softmax(self.logits.clone(), 1).gather(1, targets).neg().reshape([count])
     }
 
+    /// See [`Answers::scores`].
+    #[must_use]
+    pub fn scores(&self) -> Vec<Scores> {
+        Answers::from(self.clone()).scores()
+    }
+}
+
+/// Teacher-forced predictions of a batch's answers, without the logits.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    /// Cross-entropy of each answer token in nats, `[answer tokens]`, the tokens of sample 0 first.
+    pub losses: Tensor<1>,
+    /// The token that each position thinks likeliest.
+    pub predicted: Vec<u32>,
+    /// The token that each position should predict.
+    pub targets: Vec<u32>,
+    /// Answer tokens of each sample, end-of-sequence included.
+    pub lengths: Vec<usize>,
+}
+
+impl From<AnswerLogits> for Answers {
+    fn from(answers: AnswerLogits) -> Self {
+        let predicted = answers.logits.clone().argmax(1).into_data();
+        Self {
+            losses: answers.token_losses(),
+            predicted: predicted.iter::<i64>().map(|token| u32::try_from(token).unwrap_or(0)).collect(),
+            targets: answers.targets,
+            lengths: answers.lengths,
+        }
+    }
+}
+
+impl Answers {
+    /// Cross-entropy of each answer token in nats, `[answer tokens]`.
+    pub fn token_losses(&self) -> Tensor<1> {
+        self.losses.clone()
+    }
+
     /// Loss and correctness of each sample, on the host.
     ///
     /// A greedy answer equals the reference exactly when every teacher-forced prediction, end-of-sequence included, is right:
     /// up to the first mistake both see the same prefix. So exact match needs no generation.
     #[must_use]
     pub fn scores(&self) -> Vec<Scores> {
-        let losses: Vec<f32> = self.token_losses().into_data().iter::<f32>().collect();
-        let predicted: Vec<i64> = self.logits.clone().argmax(1).into_data().iter::<i64>().collect();
-        let right: Vec<bool> = predicted.iter().zip(&self.targets).map(|(&found, &token)| found == i64::from(token)).collect();
+        let losses: Vec<f32> = self.losses.clone().into_data().iter::<f32>().collect();
+        let right: Vec<bool> = self.predicted.iter().zip(&self.targets).map(|(found, token)| found == token).collect();
         let mut start = 0;
         let mut scores = Vec::with_capacity(self.lengths.len());
         for &length in &self.lengths {

@@ -32,6 +32,21 @@ pub struct Batch {
     pub answers: Vec<Vec<u32>>,
     /// The end-of-sequence token.
     pub eos: u32,
+    /// Filter banks of the same clips, for an encoder that reads those.
+    pub filter_banks: Option<FilterBanks>,
+}
+
+/// Kaldi filter banks of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilterBanks {
+    /// `[batch, frames, bins]`.
+    pub values: Vec<f32>,
+    /// Frames of each sample, padding included.
+    pub frames: usize,
+    /// Bins of a frame.
+    pub bins: usize,
+    /// Frames of each sample that count.
+    pub used: Vec<usize>,
 }
 
 impl Batch {
@@ -67,7 +82,24 @@ impl Batch {
             prompts: samples.iter().map(|sample| sample.prompt.to_vec()).collect(),
             answers: samples.iter().map(|sample| sample.answer.to_vec()).collect(),
             eos,
+            filter_banks: None,
         })
+    }
+
+    /// The same batch with filter banks, one of each sample, all of equal length; the first `used[b]` frames of sample b count.
+    ///
+    /// # Errors
+    /// [`ModelError::Batch`] when their number or lengths differ.
+    pub fn with_filter_banks(mut self, banks: &[&Features], used: &[usize]) -> Result<Self, ModelError> {
+        let (frames, bins) = banks.first().map_or((0, 0), |first| (first.frames, first.mels));
+        let equal = banks.iter().all(|bank| bank.frames == frames && bank.mels == bins);
+        if banks.len() != self.len() || used.len() != self.len() || frames == 0 || !equal {
+            let found = format!("{} filter banks and {} lengths of {} samples", banks.len(), used.len(), self.len());
+            return Err(ModelError::Batch(format!("{found}; expected one of each, of equal frames and bins")));
+        }
+        let values = banks.iter().flat_map(|bank| bank.values.iter().copied()).collect();
+        self.filter_banks = Some(FilterBanks { values, frames, bins, used: used.to_vec() });
+        Ok(self)
     }
 
     /// Samples in the batch.

@@ -1,5 +1,6 @@
 //! Presets and sizes of a model.
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -12,7 +13,13 @@ use crate::{MiniAudioLm, ModelError};
 static DRAWING: Mutex<()> = Mutex::new(());
 
 /// Names that [`ModelConfig::preset`] knows.
-pub const PRESETS: &[&str] = &["mini"];
+pub const PRESETS: &[&str] = &["mini", "small"];
+
+/// The presets as files that a user can copy, in the order of [`PRESETS`].
+const FILES: [&str; PRESETS.len()] = [include_str!("../presets/mini.toml"), include_str!("../presets/small.toml")];
+
+/// Largest preset file that is read: it has a dozen lines.
+const MAX_PRESET_BYTES: u64 = 1 << 20;
 
 /// Sizes of a [`MiniAudioLm`]. Lengths are in frames of the log-mel (10 ms) unless stated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +48,7 @@ pub struct ModelConfig {
     /// Embeddings that the statistics of the whole clip give, see [`crate::summary`].
     pub summaries: usize,
     /// Tokens that the tokenizer knows; 0 until [`ModelConfig::with_vocabulary`].
+    #[serde(default)]
     pub vocabulary: usize,
     /// Dropout probability after attention and feed-forward layers, in `[0, 1)`.
     pub dropout: f64,
@@ -52,27 +60,45 @@ impl ModelConfig {
     /// # Errors
     /// [`ModelError::UnknownPreset`] for a name that is not in [`PRESETS`].
     pub fn preset(name: &str) -> Result<Self, ModelError> {
-        match name {
-            "mini" => Ok(Self {
-                preset: name.to_owned(),
-                mels: 80,
-                channels: [32, 64],
-                width: 96,
-                heads: 4,
-                hidden: 256,
-                encoder_layers: 2,
-                decoder_layers: 2,
-                window: 4,
-                queries: 2,
-                summaries: 2,
-                vocabulary: 0,
-                dropout: 0.1,
-            }),
-            _ => Err(ModelError::UnknownPreset {
-                found: name.to_owned(),
-                known: PRESETS.iter().map(|&name| name.to_owned()).collect(),
-            }),
+        Self::parse(Self::preset_file(name)?, Path::new(name))
+    }
+
+    /// The TOML file of a preset, with its comments.
+    ///
+    /// # Errors
+    /// [`ModelError::UnknownPreset`] for a name that is not in [`PRESETS`].
+    pub fn preset_file(name: &str) -> Result<&'static str, ModelError> {
+        let file = PRESETS.iter().zip(FILES).find(|(preset, _)| **preset == name).map(|(_, file)| file);
+        file.ok_or_else(|| ModelError::UnknownPreset {
+            found: name.to_owned(),
+            known: PRESETS.iter().map(|&name| name.to_owned()).collect(),
+        })
+    }
+
+    /// The sizes of a preset, or of a TOML file of the same form where `model` ends in `.toml`.
+    ///
+    /// # Errors
+    /// [`ModelError::UnknownPreset`], [`ModelError::Io`], [`ModelError::ConfigFile`] for what is no such file, and
+    /// [`ModelError::Config`] for sizes that cannot be built.
+    pub fn open(model: &str) -> Result<Self, ModelError> {
+        let path = Path::new(model);
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            return Self::preset(model);
         }
+        let io = |source| ModelError::Io { path: path.to_owned(), source };
+        let size = std::fs::metadata(path).map_err(io)?.len();
+        if size > MAX_PRESET_BYTES {
+            let reason = format!("it has {size} bytes, expected at most {MAX_PRESET_BYTES}");
+            return Err(ModelError::ConfigFile { path: path.to_owned(), reason });
+        }
+        let config = Self::parse(&std::fs::read_to_string(path).map_err(io)?, path)?;
+        // The tokenizer comes later.
+        config.clone().with_vocabulary(config.vocabulary.max(1)).check()?;
+        Ok(config)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, ModelError> {
+        toml::from_str(text).map_err(|error| ModelError::ConfigFile { path: path.to_owned(), reason: error.to_string() })
     }
 
     /// The same sizes for a tokenizer of `vocabulary` tokens.
@@ -87,14 +113,15 @@ impl ModelConfig {
     /// # Errors
     /// [`ModelError::Config`] when a size cannot be built.
     pub fn init(&self, seed: u64, device: &Device) -> Result<MiniAudioLm, ModelError> {
-        self.check()?;
-        // The generator behind `seed` may be one for the whole process (on the CPU it is): nobody else may draw in between.
-        let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
-        device.seed(seed);
-        let model = MiniAudioLm::new(self, device);
-        // Burn draws a parameter when it is first touched: touch all of them here, in the order of their paths.
-        model.visit(&mut Materialize);
+        let model = self.lazy(device)?;
+        draw(&model, seed, device);
         Ok(model)
+    }
+
+    /// A model whose parameters are not allocated before they are used, to count them.
+    pub(crate) fn lazy(&self, device: &Device) -> Result<MiniAudioLm, ModelError> {
+        self.check()?;
+        Ok(MiniAudioLm::new(self, device))
     }
 
     fn check(&self) -> Result<(), ModelError> {
@@ -137,6 +164,15 @@ impl ModelConfig {
         }
         Ok(())
     }
+}
+
+/// Draws every parameter of `model` that has no value yet; equal seeds give equal values.
+pub(crate) fn draw<M: Module>(model: &M, seed: u64, device: &Device) {
+    // The generator behind `seed` may be one for the whole process (on the CPU it is): nobody else may draw in between.
+    let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+    device.seed(seed);
+    // Burn draws a parameter when it is first touched: touch all of them here, in the order of their paths.
+    model.visit(&mut Materialize);
 }
 
 struct Materialize;

@@ -15,9 +15,9 @@ use crate::{Batch, ModelConfig};
 
 /// Log-mel frames that become one encoder frame of 80 ms.
 pub const STRIDE: usize = PATCH_STRIDE * MERGE;
-const PATCH: usize = 8;
-const PATCH_STRIDE: usize = 4;
-const MERGE: usize = 2;
+pub(crate) const PATCH: usize = 8;
+pub(crate) const PATCH_STRIDE: usize = 4;
+pub(crate) const MERGE: usize = 2;
 /// Mean and size of normalised log-mels, over 400 clips of speech, music and environment sounds.
 const FEATURE_MEAN: f32 = 0.07;
 const FEATURE_SIZE: f32 = 0.5;

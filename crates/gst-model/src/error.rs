@@ -24,6 +24,14 @@ pub enum ModelError {
         /// What would be accepted.
         expected: String,
     },
+    /// A preset file is not one.
+    #[error("{}: not a configuration of this model: {reason}", path.display())]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
     /// A batch cannot be made from these samples.
     #[error("batch: {0}")]
     Batch(String),
@@ -43,4 +51,7 @@ pub enum ModelError {
         /// What does not fit.
         reason: String,
     },
+    /// A pretrained part could not be read.
+    #[error(transparent)]
+    Pretrained(#[from] crate::pretrained::PretrainedError),
 }

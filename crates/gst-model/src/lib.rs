@@ -22,28 +22,49 @@
 //! | module | holds |
 //! |---|---|
 //! | [`audio_lm`] | the trait, what it returns, loss and scores |
+//! | [`audio_model`] | every kind of model behind one type |
 //! | [`batch`] | samples of unequal length put side by side |
 //! | [`config`] | the presets and their checked sizes |
 //! | [`encoder`], [`bridge`], [`summary`], [`decoder`] | the parts of a model |
 //! | [`mini`] | the model put together from them |
 //! | [`attention`] | multi-head attention and the pre-norm block |
+//! | [`whisper`], [`beats`] | published audio encoders |
+//! | [`qformer`], [`projector`] | bridges from their frames to a language model |
+//! | [`lm`], [`lora`], [`generate`] | published language models, their adapters, their answers |
+//! | [`salmonn`] | the pretrained parts put together |
+//! | [`pretrained`] | checkpoints by name |
+//! | [`plan`] | the memory of a training step, from sizes alone |
 //! | [`weights`] | weights to and from safetensors, by parameter path |
 
 pub mod attention;
 pub mod audio_lm;
+pub mod audio_model;
 pub mod batch;
+pub mod beats;
 pub mod bridge;
 pub mod config;
+mod config_file;
 pub mod decoder;
 pub mod encoder;
 pub mod error;
+pub mod generate;
 mod linear;
+pub mod lm;
+pub mod lora;
 pub mod mini;
+pub mod plan;
+pub mod pretrained;
+pub mod projector;
+pub mod qformer;
+pub mod salmonn;
 pub mod summary;
 pub mod weights;
+pub mod whisper;
 
-pub use audio_lm::{AnswerLogits, AudioLm, Scores};
-pub use batch::{Batch, Sample};
+pub use audio_lm::{AnswerLogits, Answers, AudioLm, Scores};
+pub use audio_model::{AudioModel, AudioModelConfig};
+pub use batch::{Batch, FilterBanks, Sample};
 pub use config::{ModelConfig, PRESETS};
 pub use error::ModelError;
 pub use mini::MiniAudioLm;
+pub use salmonn::PretrainedAudioLm;

@@ -12,10 +12,10 @@ use crate::{AnswerLogits, AudioLm, Batch, ModelConfig};
 /// Strided layers and transformer encoder → window-level queries and clip statistics → projector → causal decoder.
 #[derive(Module, Debug)]
 pub struct MiniAudioLm {
-    encoder: Encoder,
-    bridge: WindowBridge,
-    summary: Summary,
-    decoder: Decoder,
+    pub(crate) encoder: Encoder,
+    pub(crate) bridge: WindowBridge,
+    pub(crate) summary: Summary,
+    pub(crate) decoder: Decoder,
     window: usize,
     vocabulary: usize,
 }

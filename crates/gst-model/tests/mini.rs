@@ -5,7 +5,8 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use gst_data::mel::Features;
-use gst_model::{AudioLm, Batch, MiniAudioLm, ModelConfig, ModelError, Sample, weights};
+use gst_model::plan::{Load, Plan};
+use gst_model::{AudioLm, Batch, MiniAudioLm, ModelConfig, ModelError, PRESETS, Sample, weights};
 
 const EOS: u32 = 2;
 
@@ -30,6 +31,29 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 fn has_the_size_of_a_mini() {
     let parameters = ModelConfig::preset("mini").unwrap().with_vocabulary(1024).init(0, &Device::flex()).unwrap().num_params();
     assert!((200_000..1_000_000).contains(&parameters), "{parameters}");
+}
+
+#[test]
+fn small_has_about_thirty_million_parameters() {
+    let preset = ModelConfig::open("small").unwrap().with_vocabulary(1024);
+    let load = Load { batch: 1, seconds: 1.0, prompt: 1, answer: 1 };
+    let parameters = Plan::from_scratch(&preset, load, &Device::flex()).unwrap().parameters();
+    assert!((28_000_000..34_000_000).contains(&parameters), "{parameters}");
+    // Counted without a model, as with one.
+    let mini = ModelConfig::preset("mini").unwrap().with_vocabulary(1024);
+    let planned = Plan::from_scratch(&mini, load, &Device::flex()).unwrap().parameters();
+    assert_eq!(planned, mini.init(0, &Device::flex()).unwrap().num_params() as u64);
+}
+
+#[test]
+fn presets_are_files_that_say_their_name() {
+    for name in PRESETS {
+        let file = ModelConfig::preset_file(name).unwrap();
+        assert_eq!(ModelConfig::preset(name).unwrap().preset, *name);
+        let copy = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+        std::fs::write(copy.path(), file).unwrap();
+        assert_eq!(ModelConfig::open(copy.path().to_str().unwrap()).unwrap(), ModelConfig::open(name).unwrap());
+    }
 }
 
 #[test]

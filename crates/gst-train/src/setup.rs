@@ -35,7 +35,7 @@ impl Setup {
     /// The first thing that is missing or out of range; every message says where and what was expected.
     pub fn open(config: &TrainConfig) -> Result<Self, TrainError> {
         config.check()?;
-        let model = ModelConfig::preset(&config.model)?;
+        let model = ModelConfig::open(&config.model)?;
         let device = config.device.parse::<DeviceName>()?.open()?.autodiff();
         let params = OpenParams {
             only: (!config.only.is_empty()).then(|| config.only.clone()),

@@ -11,6 +11,8 @@ mod evaluate;
 mod group;
 #[cfg(feature = "model")]
 mod measured;
+#[cfg(feature = "model")]
+mod model;
 mod saved;
 mod schedule;
 #[cfg(feature = "model")]
@@ -81,6 +83,10 @@ enum Command {
     #[cfg(feature = "model")]
     /// Ask a trained model about an audio file.
     Ask(ask::AskArgs),
+    #[cfg(feature = "model")]
+    /// Print a model preset, or plan the memory of a training step.
+    #[command(subcommand)]
+    Model(model::ModelCommand),
     /// List the devices that this build can use.
     #[cfg(feature = "model")]
     Devices,
@@ -104,6 +110,8 @@ impl Cli {
             Command::Evaluate(args) => args.run(shared),
             #[cfg(feature = "model")]
             Command::Ask(args) => args.run(shared),
+            #[cfg(feature = "model")]
+            Command::Model(command) => command.run(shared),
             #[cfg(feature = "model")]
             Command::Devices => devices::run(shared),
         }

@@ -19,8 +19,8 @@ pub(crate) struct Settings {
     /// Only these datasets, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Option<Vec<String>>,
-    /// Model preset.
-    #[arg(long, value_name = "NAME")]
+    /// Model: mini, small, or a TOML file (`gst model show mini` prints one to copy).
+    #[arg(long, value_name = "NAME|FILE")]
     model: Option<String>,
     /// Tokenizer file; one is trained on the training texts when absent.
     #[arg(long, value_name = "FILE")]

@@ -42,6 +42,7 @@ fn step(step: u64) -> Event {
         audio_seconds: 8.0 * step as f64,
         wall_seconds: step as f64,
         data_wait_seconds: 0.0,
+        data_wait_share: 0.0,
         datasets: [("a".to_owned(), part)].into(),
     }
 }

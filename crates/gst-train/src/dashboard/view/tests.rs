@@ -39,6 +39,7 @@ fn step_event(step: u64) -> Event {
         audio_seconds: 8.0 * step as f64,
         wall_seconds: step as f64 * 0.25,
         data_wait_seconds: step as f64 * 0.025,
+        data_wait_share: 0.0,
         datasets: [("a".to_owned(), part(1.0, 0.625)), ("b".to_owned(), part(1.5, 0.375))].into(),
     }
 }

@@ -1,0 +1,220 @@
+//! Presets of pretrained combinations: TOML files that name checkpoints.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use gst_data::text::TextTokenizer;
+use serde::{Deserialize, Serialize};
+
+use super::{BridgeConfig, Parts, PretrainedAudioLm, PromptTemplate};
+use crate::ModelError;
+use crate::beats::BeatsConfig;
+use crate::config::draw;
+use crate::generate::Decoding;
+use crate::lm::LmConfig;
+use crate::lora::LoraConfig;
+use crate::pretrained::{Checkpoint, Precision, PretrainedError};
+use crate::projector::ProjectorConfig;
+use crate::qformer::{QFormerConfig, WindowQFormerConfig};
+use crate::whisper::WhisperConfig;
+
+/// The presets by name.
+pub const PRESETS: &[(&str, &str)] = &[
+    ("salmonn-7b", include_str!("../../presets/salmonn-7b.toml")),
+    ("salmonn-13b", include_str!("../../presets/salmonn-13b.toml")),
+    ("whisper-tiny+qwen2.5-0.5b", include_str!("../../presets/whisper-tiny+qwen2.5-0.5b.toml")),
+];
+
+/// A combination of pretrained parts. Paths are relative to the folder that [`PretrainedConfig::load`] is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PretrainedConfig {
+    /// The preset this comes from.
+    pub preset: String,
+    /// The prompt, see [`PromptTemplate::parse`]; without it the language model's own chat template is used.
+    pub prompt: Option<String>,
+    /// What the user says in a chat template, with places for audio and question.
+    #[serde(default = "message")]
+    pub message: String,
+    /// The encoders.
+    pub audio: AudioPart,
+    /// From encoders to language model.
+    pub bridge: BridgePart,
+    /// The language model.
+    pub language_model: LanguagePart,
+    /// How answers are chosen.
+    #[serde(default = "greedy")]
+    pub decoding: Decoding,
+}
+
+fn message() -> String {
+    "{audio}\n{question}".into()
+}
+
+fn greedy() -> Decoding {
+    Decoding::Greedy
+}
+
+/// The encoders.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AudioPart {
+    /// Folder of a Whisper checkpoint.
+    pub whisper: PathBuf,
+    /// Folder of a BEATs checkpoint: `model.safetensors`, and `config.json` where it is not the published base model.
+    pub beats: Option<PathBuf>,
+    /// Number format of Whisper's weights.
+    #[serde(default)]
+    pub precision: Precision,
+}
+
+/// The bridge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
+pub enum BridgePart {
+    /// SALMONN's Q-Former.
+    WindowQFormer {
+        /// Queries of a window.
+        queries: usize,
+        /// Frames (20 ms) of a window.
+        window: usize,
+        /// Frames from one window to the next.
+        stride: usize,
+        /// Width, layers, heads and feed-forward width of the transformer; SALMONN's when absent.
+        size: Option<[usize; 4]>,
+    },
+    /// Linear layers over stacked frames.
+    Projector {
+        /// Frames (20 ms) that become one embedding.
+        stack: usize,
+        /// Width between two layers; without it there is one layer.
+        hidden: Option<usize>,
+    },
+}
+
+/// The language model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LanguagePart {
+    /// Folder of a checkpoint with `config.json`, safetensors and `tokenizer.json`.
+    pub path: PathBuf,
+    /// Number format of its weights.
+    #[serde(default)]
+    pub precision: Precision,
+    /// Its adapters; without them only norms and bridge are trained.
+    pub lora: Option<LoraConfig>,
+}
+
+/// A model, ready to be trained or asked.
+#[derive(Debug, Clone)]
+pub struct Pretrained {
+    /// The model.
+    pub model: PretrainedAudioLm,
+    /// Text to tokens and back.
+    pub tokenizer: TextTokenizer,
+    /// Questions to prompts.
+    pub prompt: PromptTemplate,
+    /// The token that begins a sequence.
+    pub bos: Option<u32>,
+    /// The first token that ends an answer.
+    pub eos: u32,
+    /// Mel bands that the encoder reads.
+    pub mels: usize,
+}
+
+impl PretrainedConfig {
+    /// A preset by name.
+    ///
+    /// # Errors
+    /// [`ModelError::UnknownPreset`] for a name that is not in [`PRESETS`].
+    pub fn preset(name: &str) -> Result<Self, ModelError> {
+        let Some((_, text)) = PRESETS.iter().find(|(known, _)| *known == name) else {
+            let known = PRESETS.iter().map(|(known, _)| (*known).to_owned()).collect();
+            return Err(ModelError::UnknownPreset { found: name.to_owned(), known });
+        };
+        Self::parse(text, Path::new(name))
+    }
+
+    /// Reads a preset's text; `path` is where it comes from.
+    ///
+    /// # Errors
+    /// [`ModelError::Pretrained`] when it is not one.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ModelError> {
+        Ok(toml::from_str(text).map_err(|error| PretrainedError::format(path, error.to_string()))?)
+    }
+
+    /// The sizes that follow from the `config.json` of each checkpoint under `root`.
+    ///
+    /// # Errors
+    /// [`ModelError::Pretrained`] when one is absent or cannot be built.
+    pub fn parts(&self, root: &Path) -> Result<Parts, ModelError> {
+        let whisper = WhisperConfig::read(&root.join(&self.audio.whisper).join("config.json"))?;
+        let beats = match &self.audio.beats {
+            Some(folder) => {
+                let path = root.join(folder).join("config.json");
+                Some(if path.is_file() { BeatsConfig::read(&path)? } else { BeatsConfig::default() })
+            }
+            None => None,
+        };
+        let language_model = LmConfig::read(&root.join(&self.language_model.path))?;
+        Ok(self.sized(whisper, beats, language_model))
+    }
+
+    /// The sizes that follow from those of the encoders and of the language model.
+    #[must_use]
+    pub fn sized(&self, whisper: WhisperConfig, beats: Option<BeatsConfig>, language_model: LmConfig) -> Parts {
+        let input = whisper.d_model + beats.as_ref().map_or(0, |beats| beats.encoder_embed_dim);
+        let output = language_model.width;
+        let bridge = match self.bridge {
+            BridgePart::WindowQFormer { queries, window, stride, size } => {
+                let mut qformer = QFormerConfig::salmonn(input);
+                if let Some([width, layers, heads, hidden]) = size {
+                    qformer.hidden_size = width;
+                    qformer.num_hidden_layers = layers;
+                    qformer.num_attention_heads = heads;
+                    qformer.intermediate_size = hidden;
+                }
+                BridgeConfig::WindowQFormer(WindowQFormerConfig { qformer, queries, window, stride, output })
+            }
+            BridgePart::Projector { stack, hidden } => {
+                BridgeConfig::Projector(ProjectorConfig { input, stack, hidden, output, bias: true })
+            }
+        };
+        let lora = self.language_model.lora.clone();
+        Parts { whisper, beats, bridge, language_model, lora, decoding: self.decoding.clone() }
+    }
+
+    /// Reads all checkpoints, which lie under `root`. What is trained starts from `seed`.
+    ///
+    /// # Errors
+    /// [`ModelError`]: a file is absent or damaged, tensors do not fit (all of them are listed), the tokenizer is not the
+    /// model's, or there is no prompt.
+    pub fn load(&self, root: &Path, seed: u64, device: &Device) -> Result<Pretrained, ModelError> {
+        let parts = self.parts(root)?;
+        let folder = root.join(&self.language_model.path);
+        let config = &parts.language_model;
+        // Whatever is quick to refuse comes before weights are read.
+        let path = folder.join("tokenizer.json");
+        let tokenizer = TextTokenizer::from_file(&path).map_err(PretrainedError::from)?;
+        let largest = u32::try_from(tokenizer.vocab_size()).unwrap_or(u32::MAX).saturating_sub(1);
+        if largest as usize >= config.vocabulary {
+            return Err(PretrainedError::Tokenizer { path, largest, embeddings: config.vocabulary }.into());
+        }
+        let prompt = match &self.prompt {
+            Some(prompt) => PromptTemplate::parse(prompt)?,
+            None => PromptTemplate::of_checkpoint(&folder, &self.message)?,
+        };
+        let (bos, eos) = (config.bos, config.stops.first().copied().unwrap_or(tokenizer.eos_id()));
+        let mels = parts.whisper.num_mel_bins;
+
+        let mut model = parts.build(device)?;
+        let whisper = Checkpoint::open(&root.join(&self.audio.whisper))?;
+        model.hearing.whisper = model.hearing.whisper.load(&whisper, self.audio.precision)?;
+        if let (Some(beats), Some(folder)) = (model.hearing.beats.take(), &self.audio.beats) {
+            model.hearing.beats = Some(beats.load(&Checkpoint::open(&root.join(folder))?, Precision::F32)?);
+        }
+        model.language_model = model.language_model.fill(&Checkpoint::open(&folder)?, self.language_model.precision)?;
+        draw(&model, seed, device);
+        Ok(Pretrained { model, tokenizer, prompt, bos, eos, mels })
+    }
+}

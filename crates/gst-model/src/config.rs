@@ -18,6 +18,9 @@ pub const PRESETS: &[&str] = &["mini", "small"];
 /// The presets as files that a user can copy, in the order of [`PRESETS`].
 const FILES: [&str; PRESETS.len()] = [include_str!("../presets/mini.toml"), include_str!("../presets/small.toml")];
 
+/// Largest size that a user's file may ask for: products of two, as tensors have them, stay countable.
+const MAX_SIZE: usize = 1 << 20;
+
 /// Largest preset file that is read: it has a dozen lines.
 const MAX_PRESET_BYTES: u64 = 1 << 20;
 
@@ -139,6 +142,13 @@ impl ModelConfig {
         for (field, found) in positive {
             if found == 0 {
                 return Err(ModelError::Config { field, found: "0".into(), expected: "at least 1".into() });
+            }
+        }
+        let bounded =
+            positive.into_iter().chain([("encoder_layers", self.encoder_layers), ("decoder_layers", self.decoder_layers)]);
+        for (field, found) in bounded.chain([("channels", self.channels[0].max(self.channels[1]))]) {
+            if found > MAX_SIZE {
+                return Err(ModelError::Config { field, found: found.to_string(), expected: format!("at most {MAX_SIZE}") });
             }
         }
         if !self.mels.is_multiple_of(STRIDE) {

@@ -192,6 +192,7 @@ fn sizes_that_cannot_be_built_are_refused_by_name() {
         (ModelConfig { heads: 7, ..mini.clone() }, "width"),
         (ModelConfig { mels: 81, ..mini.clone() }, "mels"),
         (ModelConfig { window: 0, ..mini.clone() }, "window"),
+        (ModelConfig { encoder_layers: usize::MAX, ..mini.clone() }, "encoder_layers"),
         (ModelConfig { dropout: 1.0, ..mini.clone() }, "dropout"),
     ] {
         let message = config.init(0, &device).unwrap_err().to_string();

@@ -32,12 +32,37 @@ fn each_mistake_is_named() {
     check(&schedule("--data sets.toml --strategy mix-all"), &["sets.toml:2", "mising"]);
     check("group absent.json", &["absent.json"]);
     check("evaluate data", &["no run here"]);
+    check("model show maxi", &["maxi", "small"]);
+    check("model plan mini --batch 0", &["batch", "at least 1"]);
+    check("model plan mini --seconds 1e9", &["seconds", "3,600"]);
+    check("model plan mini --answer-tokens 18446744073709551615", &["answer", "at most"]);
+    check("model plan absent.toml", &["absent.toml"]);
+    std::fs::write(bench.path("odd.toml"), "preset = \"odd\"\nwith = 96\n").unwrap();
+    check("model plan odd.toml", &["odd.toml", "line 2", "with"]);
 
     bench.ok(&format!("affinity --data data --only {DATASETS} --points 1 --batches 2 --batch-size 2 --out affinity.json"));
     check("group affinity.json --groups 4 --out g.json", &["4", "3"]);
     check("group affinity.json --method kmeans --out g.json", &["kmeans", "spectral"]);
     check("schedule affinity.json --steps 10 --out s.json", &["affinity.json", "gst-affinity", "gst-grouping"]);
     check(&format!("train --data data --only {DATASETS} --schedule affinity.json --out run"), &["gst-schedule"]);
+}
+
+#[test]
+fn a_preset_is_copied_changed_and_planned() {
+    let bench = Bench::new();
+    let preset = bench.ok("model show mini");
+    assert!(preset.contains("# mel bands of the input"), "{preset}");
+    std::fs::write(bench.path("wide.toml"), preset.replace("width = 96 ", "width = 192")).unwrap();
+    let plan = |model: &str| -> serde_json::Value {
+        serde_json::from_str(&bench.ok(&format!("model plan {model} --batch 4 --seconds 2 --json"))).unwrap()
+    };
+    let (mini, wide) = (plan("mini"), plan("wide.toml"));
+    assert_eq!(mini["parameters"], mini["trainable"]);
+    assert_eq!(wide["model"]["width"], 192);
+    assert!(wide["parameters"].as_u64() > mini["parameters"].as_u64());
+    assert!(wide["peak_bytes"].as_u64() > mini["peak_bytes"].as_u64());
+    let parts: Vec<&str> = mini["plan"]["parts"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
+    assert_eq!(parts, ["encoder", "bridge", "summary", "decoder", "logits"]);
 }
 
 #[test]

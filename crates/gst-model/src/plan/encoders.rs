@@ -16,7 +16,8 @@ use crate::whisper::WhisperConfig;
 pub fn whisper(config: &WhisperConfig, load: &Load, number: Number, device: &Device) -> Result<Part, ModelError> {
     let places = load.batch * config.max_source_positions;
     let working = busiest_layer(places, config.d_model, config.encoder_ffn_dim);
-    Ok(Part::frozen("whisper", &config.init(device)?, number).with_activations(Activations { kept: 0, working }, number))
+    Ok(Part::frozen("whisper", &config.init(device)?, number)
+        .with_activations(Activations { kept: 0.0, working: working as f64 }, number))
 }
 
 /// BEATs, frozen and run by `forward_frozen`.
@@ -29,7 +30,8 @@ pub fn beats(config: &BeatsConfig, load: &Load, number: Number, device: &Device)
     // The position bias, and with the gate of each sample.
     let scores = config.encoder_attention_heads * length * length;
     let working = layer.max(4 * load.batch * length * config.encoder_embed_dim + (2 * load.batch + 1) * scores);
-    Ok(Part::frozen("beats", &config.init(device)?, number).with_activations(Activations { kept: 0, working }, number))
+    Ok(Part::frozen("beats", &config.init(device)?, number)
+        .with_activations(Activations { kept: 0.0, working: working as f64 }, number))
 }
 
 /// The window-level Q-Former, trained, over `frames` encoder frames of each sample.
@@ -52,7 +54,8 @@ pub fn window_qformer(config: &WindowQFormerConfig, frames: usize, load: &Load, 
         + queries * (5 * width + config.output);
     // The gradients of keys and values, and what they are computed from in the order of the product.
     let working = 4 * seen * width;
-    Ok(Part::trained("bridge", &config.init(device)?).with_activations(Activations { kept, working }, Number::F32))
+    Ok(Part::trained("bridge", &config.init(device)?)
+        .with_activations(Activations { kept: kept as f64, working: working as f64 }, Number::F32))
 }
 
 /// The plain projector, trained, over `frames` encoder frames of each sample.
@@ -63,7 +66,8 @@ pub fn projector(config: &ProjectorConfig, frames: usize, load: &Load, device: &
     let embeddings = load.batch * config.embeddings(frames);
     let kept = embeddings * (config.stack * config.input + 2 * config.hidden.unwrap_or(0) + config.output);
     let working = embeddings * (config.hidden.unwrap_or(0) + config.output);
-    Ok(Part::trained("projector", &config.init(device)?).with_activations(Activations { kept, working }, Number::F32))
+    Ok(Part::trained("projector", &config.init(device)?)
+        .with_activations(Activations { kept: kept as f64, working: working as f64 }, Number::F32))
 }
 
 /// A layer that keeps nothing: its input and the normed input, and of the feed-forward part what goes into GELU and comes out;

@@ -13,8 +13,9 @@ impl Plan {
     /// # Errors
     /// [`ModelError::Config`] when a size cannot be built or the load is empty or endless.
     pub fn from_scratch(config: &ModelConfig, load: Load, device: &Device) -> Result<Self, ModelError> {
+        load.check()?;
         let model = config.lazy(device)?;
-        let sizes = Sizes { config, load };
+        let sizes = Sizes::new(config, &load);
         let parts = vec![
             Part::trained("encoder", &model.encoder).with_activations(sizes.encoder(), Number::F32),
             Part::trained("bridge", &model.bridge).with_activations(sizes.bridge(), Number::F32),
@@ -26,69 +27,99 @@ impl Plan {
     }
 }
 
-struct Sizes<'a> {
-    config: &'a ModelConfig,
-    load: Load,
+/// Sizes of a [`ModelConfig`] and a [`Load`], as floats.
+struct Sizes {
+    batch: f64,
+    mels: f64,
+    channels: [f64; 2],
+    width: f64,
+    heads: f64,
+    hidden: f64,
+    window: f64,
+    summaries: f64,
+    vocabulary: f64,
+    encoder_layers: f64,
+    decoder_layers: f64,
+    /// Encoder frames of a sample.
+    frames: f64,
+    /// Embeddings that the bridge makes of a sample.
+    embeddings: f64,
+    /// Places of a sample in the decoder.
+    places: f64,
+    answer: f64,
+    drops: bool,
 }
 
-impl Sizes<'_> {
-    fn frames(&self) -> usize {
-        encoder_frames(self.load.frames()).next_multiple_of(self.config.window)
-    }
-
-    fn embeddings(&self) -> usize {
-        self.frames() / self.config.window * self.config.queries
+impl Sizes {
+    fn new(config: &ModelConfig, load: &Load) -> Self {
+        let frames = encoder_frames(load.frames()).next_multiple_of(config.window) as f64;
+        let embeddings = frames / config.window as f64 * config.queries as f64;
+        Self {
+            batch: load.batch as f64,
+            mels: config.mels as f64,
+            channels: config.channels.map(|channels| channels as f64),
+            width: config.width as f64,
+            heads: config.heads as f64,
+            hidden: config.hidden as f64,
+            window: config.window as f64,
+            summaries: config.summaries as f64,
+            vocabulary: config.vocabulary as f64,
+            encoder_layers: config.encoder_layers as f64,
+            decoder_layers: config.decoder_layers as f64,
+            frames,
+            embeddings,
+            // The last answer token is not read.
+            places: config.summaries as f64 + embeddings + load.prompt as f64 + load.answer as f64 - 1.0,
+            answer: load.answer as f64,
+            drops: config.dropout > 0.0,
+        }
     }
 
     fn encoder(&self) -> Activations {
-        let ModelConfig { mels, channels, width, encoder_layers, .. } = *self.config;
-        let (batch, frames) = (self.load.batch, self.frames());
-        let patches = batch * frames * MERGE * (mels / PATCH_STRIDE);
+        let frames = self.batch * self.frames;
+        let patches = frames * (MERGE as f64) * self.mels / (PATCH_STRIDE as f64);
         // Patches; of each layer what goes into its ReLU, and what comes out in the order in which the next reads it.
-        let layers = patches * (PATCH * PATCH + 2 * channels[0]) + 2 * batch * frames * (mels / STRIDE) * channels[1];
-        let block = self.block(frames);
+        let layers = patches * ((PATCH * PATCH) as f64 + 2.0 * self.channels[0])
+            + 2.0 * frames * self.mels / (STRIDE as f64) * self.channels[1];
+        let block = self.block(self.frames);
         // Two norms, which keep what goes in and what they make of it.
-        Activations { kept: layers + encoder_layers * block.kept + 4 * batch * frames * width, ..block }
+        Activations { kept: layers + self.encoder_layers * block.kept + 4.0 * frames * self.width, ..block }
     }
 
     fn bridge(&self) -> Activations {
-        let ModelConfig { width, heads, hidden, window, .. } = *self.config;
-        let (frames, queries) = (self.load.batch * self.frames(), self.load.batch * self.embeddings());
-        let scores = queries * heads * window;
+        let (frames, queries) = (self.batch * self.frames, self.batch * self.embeddings);
+        let scores = queries * self.heads * self.window;
         Activations {
-            kept: 3 * frames * width + queries * (9 * width + 2 * hidden) + 3 * scores,
-            working: 2 * frames * width + 3 * scores,
+            kept: 3.0 * frames * self.width + queries * (9.0 * self.width + 2.0 * self.hidden) + 3.0 * scores,
+            working: 2.0 * frames * self.width + 3.0 * scores,
         }
     }
 
     fn summary(&self) -> Activations {
-        let ModelConfig { mels, hidden, summaries, width, .. } = *self.config;
-        Activations { kept: self.load.batch * (3 * mels + 2 * hidden + 3 * summaries * width), working: 0 }
+        let kept = self.batch * (3.0 * self.mels + 2.0 * self.hidden + 3.0 * self.summaries * self.width);
+        Activations { kept, working: 0.0 }
     }
 
     fn decoder(&self) -> Activations {
-        let length = self.config.summaries + self.embeddings() + self.load.prompt + self.load.answer - 1;
-        let block = self.block(length);
-        Activations { kept: self.config.decoder_layers * block.kept + 2 * self.load.batch * length * self.config.width, ..block }
+        let block = self.block(self.places);
+        Activations { kept: self.decoder_layers * block.kept + 2.0 * self.batch * self.places * self.width, ..block }
     }
 
     fn logits(&self) -> Activations {
-        let rows = self.load.batch * self.load.answer;
-        let logits = rows * self.config.vocabulary;
-        Activations { kept: rows * self.config.width + 2 * logits, working: 2 * logits }
+        let rows = self.batch * self.answer;
+        Activations { kept: rows * (self.width + 2.0 * self.vocabulary), working: 2.0 * rows * self.vocabulary }
     }
 
     /// One [`crate::attention::Block`] over `length` places that all look at each other.
-    fn block(&self, length: usize) -> Activations {
-        let ModelConfig { width, heads, hidden, dropout, .. } = *self.config;
-        let places = self.load.batch * length;
-        let scores = places * heads * length;
+    fn block(&self, length: f64) -> Activations {
+        let places = self.batch * length;
+        let scores = places * self.heads * length;
         // Two norms keep three each (what goes in, normed, scaled); query, key, value, what is mixed of them; dropout its draws.
-        let vectors = if dropout > 0.0 { 12 } else { 10 };
+        let vectors = if self.drops { 12.0 } else { 10.0 };
         Activations {
             // The ReLU keeps what goes in and the layer behind it what comes out; softmax its two steps and their result.
-            kept: places * (vectors * width + 2 * hidden) + 3 * scores,
-            working: 3 * scores + places * (4 * width + hidden),
+            kept: places * (vectors * self.width + 2.0 * self.hidden) + 3.0 * scores,
+            working: 3.0 * scores + places * (4.0 * self.width + self.hidden),
         }
     }
 }

@@ -24,6 +24,9 @@ pub const PROCESS: u64 = 10 << 20;
 /// Tensors of a parameter's size that AdamW holds while it updates it, besides gradient, moments and old weights.
 const UPDATED: u64 = 4;
 
+/// Most samples or tokens of a load: no device holds more at once.
+const MAX_COUNT: usize = 1 << 20;
+
 /// What one forward and backward pass is given.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Load {
@@ -43,8 +46,12 @@ impl Load {
         (self.seconds * 100.0).round() as usize
     }
 
-    fn check(&self) -> Result<(), ModelError> {
-        crate::config_file::positive(&[("batch", self.batch), ("prompt", self.prompt), ("answer", self.answer)])?;
+    pub(crate) fn check(&self) -> Result<(), ModelError> {
+        let counts = [("batch", self.batch), ("prompt", self.prompt), ("answer", self.answer)];
+        crate::config_file::positive(&counts)?;
+        if let Some(&(field, found)) = counts.iter().find(|(_, count)| *count > MAX_COUNT) {
+            return Err(ModelError::Config { field, found: found.to_string(), expected: format!("at most {MAX_COUNT}") });
+        }
         if self.seconds >= 0.01 && self.seconds <= 3600.0 {
             return Ok(());
         }

@@ -24,14 +24,17 @@ impl Number {
     }
 }
 
-/// Numbers that a part's operations leave behind and need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How many numbers a part's operations leave behind and need. Floats, since products of a user's sizes may be beyond any integer.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Activations {
     /// Kept for backward.
-    pub kept: usize,
+    pub kept: f64,
     /// Besides, at the busiest moment.
-    pub working: usize,
+    pub working: f64,
 }
+
+/// Most bytes that a part is said to take: sums of parts stay far from the largest integer.
+const MAX_BYTES: f64 = (1u64 << 56) as f64;
 
 /// Parameters and memory, in bytes, of one part of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -85,8 +88,9 @@ impl Part {
     /// The same part with these activations.
     #[must_use]
     pub fn with_activations(mut self, activations: Activations, number: Number) -> Self {
-        self.kept = activations.kept as u64 * number.bytes();
-        self.working = activations.working as u64 * number.bytes();
+        let bytes = |numbers: f64| (numbers * number.bytes() as f64).min(MAX_BYTES) as u64;
+        self.kept = bytes(activations.kept);
+        self.working = bytes(activations.working);
         self
     }
 }

@@ -67,7 +67,7 @@ fn a_second_run_reads_what_the_first_made_bit_for_bit() {
             .with_cache(Arc::new(FeatureCache::new(0)));
         let source = disk.into_iter().fold(source, ExampleSource::with_disk_cache);
         let load = |index| source.load(Split::Train, 0, index).unwrap();
-        (0..collection.datasets[0].train.len()).map(load).collect::<Vec<_>>()
+        (0..collection.datasets[0].len(Split::Train)).map(load).collect::<Vec<_>>()
     };
     let plain = run(None);
     let open = || Arc::new(DiskCache::open(cache.path(), 1 << 30).unwrap());

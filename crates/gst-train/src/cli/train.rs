@@ -164,14 +164,13 @@ fn tell(fork: &Fork, folder: &Path) {
     fork.changed.iter().for_each(|difference| eprintln!("  {difference}"));
     for dataset in &fork.datasets {
         let (name, drawn, place) = (&dataset.name, dataset.drawn, dataset.place);
-        match (dataset.reordered, dataset.repeated, dataset.lost) {
-            (false, 0, 0) => {}
-            (true, ..) => {
-                eprintln!("  {name}: {drawn} samples were drawn; the order is another one, so any of them may come again")
-            }
-            (false, 0, lost) => eprintln!("  {name}: {lost} samples are passed over (drawn {drawn}, goes on at {place})"),
-            (false, repeated, _) => eprintln!("  {name}: {repeated} samples come again (drawn {drawn}, goes on at {place})"),
-        }
+        let what = match (dataset.reordered, dataset.repeated, dataset.lost) {
+            (false, 0, 0) => continue,
+            (true, ..) => "the order is another one from here on, so any of its samples may come again".to_owned(),
+            (false, 0, lost) => format!("{lost} samples are passed over"),
+            (false, repeated, _) => format!("{repeated} samples come again"),
+        };
+        eprintln!("  {name}: {what} (drawn {drawn}, goes on at {place})");
     }
 }
 

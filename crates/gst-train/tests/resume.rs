@@ -42,7 +42,8 @@ fn essence(run: &Path) -> Vec<(String, Vec<u8>)> {
 fn untimed(value: &mut serde_json::Value) {
     if let Some(object) = value.as_object_mut() {
         object.retain(|key, _| {
-            !["wall_seconds", "data_wait_seconds", "evaluation_seconds", "peak_memory_bytes"].contains(&key.as_str())
+            !["wall_seconds", "data_wait_seconds", "data_wait_share", "evaluation_seconds", "peak_memory_bytes"]
+                .contains(&key.as_str())
         });
         object.values_mut().for_each(untimed);
     }

@@ -70,8 +70,12 @@ impl Host {
             .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
             .map(|line| serde_json::from_str(&line).unwrap())
             .collect();
-        let origins = rows.iter().filter_map(|row| row["source"].as_array()).flatten();
-        origins.map(|origin| origin.as_str().unwrap().to_owned()).collect::<BTreeSet<_>>().into_iter().collect()
+        // One id stands as a text, several as a list.
+        let ids = |row: &Value| match &row["source"] {
+            Value::Array(ids) => ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect(),
+            id => id.as_str().map(str::to_owned).into_iter().collect::<Vec<_>>(),
+        };
+        rows.iter().flat_map(ids).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Rows as `split | id | audio | question | answer | label`, in the order of reading.

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use crate::{audio::AudioError, text::TextError};
+use crate::{audio::AudioError, sources::SourceError, text::TextError};
 
 /// Where in a manifest something was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -338,7 +338,7 @@ pub enum DataError {
     },
     /// A list of datasets, or the files of a listed dataset, are not as they should be.
     #[error(transparent)]
-    Source(#[from] crate::sources::SourceError),
+    Source(Box<SourceError>),
 }
 
 impl DataError {
@@ -386,5 +386,11 @@ impl DataError {
             | Self::Write { .. }
             | Self::Read { .. } => None,
         }
+    }
+}
+
+impl From<SourceError> for DataError {
+    fn from(error: SourceError) -> Self {
+        Self::Source(Box::new(error))
     }
 }

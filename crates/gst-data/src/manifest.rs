@@ -148,7 +148,7 @@ pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        input.deserialize_str(TextVisitor).map(|texts| Text(texts))
+        input.deserialize_str(TextVisitor).map(Text)
     }
 }
 

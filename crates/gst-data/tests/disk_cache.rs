@@ -163,8 +163,8 @@ fn the_limit_holds_and_what_is_in_use_stays() {
     assert!(cache.put(&keys[7], &clip(10, 7.0)) && cache.put(&keys[8], &clip(10, 8.0)));
     assert!(!old[2].exists() && !old[3].exists());
     // What is left was used by this run: nothing more is kept, and nothing is lost.
-    for at in 9..20 {
-        assert!(!cache.put(&keys[at], &clip(10, at as f32)));
+    for key in &keys[9..20] {
+        assert!(!cache.put(key, &clip(10, 9.0)));
     }
     assert_eq!(cache.counts().refused, 11);
     assert!(size(&root) <= 6 * one + 10);

@@ -52,7 +52,7 @@ fn no_more_than_depth_jobs_are_ahead() {
 #[test]
 fn the_budget_of_bytes_holds_and_changes_no_result() {
     for (workers, bytes) in [(1, 1), (1, 2_500), (4, 1), (4, 2_500), (8, 10_000)] {
-        let size = |n: u64| if n % 50 == 0 { 1_000 } else { 100 };
+        let size = |n: u64| if n.is_multiple_of(50) { 1_000 } else { 100 };
         let held = Arc::new(AtomicUsize::new(0));
         let most = Arc::new(AtomicUsize::new(0));
         let (counter, highest) = (Arc::clone(&held), Arc::clone(&most));

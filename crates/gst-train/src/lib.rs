@@ -70,7 +70,6 @@ pub mod quarantine;
 pub mod rate;
 #[cfg(feature = "model")]
 pub mod run;
-#[cfg(feature = "model")]
 pub mod seed;
 #[cfg(feature = "model")]
 pub mod setup;

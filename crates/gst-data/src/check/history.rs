@@ -69,13 +69,18 @@ impl History {
         let Some((verified, quarantine)) = &mut self.journals else { return Ok(()) };
         match row(dataset, clip, outcome, answers) {
             Ok(row) => verified.add(&row),
-            Err(row) => quarantine.add(&row),
+            Err(row) => quarantine.add(&*row),
         }
     }
 }
 
 /// A clip's row in `verified.jsonl`, or in `quarantine.jsonl`.
-pub(super) fn row(dataset: &Dataset, clip: u32, outcome: &Outcome, answers: &Answers) -> Result<VerifiedClip, QuarantinedClip> {
+pub(super) fn row(
+    dataset: &Dataset,
+    clip: u32,
+    outcome: &Outcome,
+    answers: &Answers,
+) -> Result<VerifiedClip, Box<QuarantinedClip>> {
     let (name, audio) = (dataset.name.clone(), dataset.clip(clip).to_owned());
     let ClipFile { size, modified } = dataset.file(clip).unwrap_or(ClipFile { size: 0, modified: 0 });
     match outcome {
@@ -84,7 +89,8 @@ pub(super) fn row(dataset: &Dataset, clip: u32, outcome: &Outcome, answers: &Ans
             Ok(VerifiedClip { dataset: name, audio, size, modified, facts: *facts, records, shortest_answer, longest_answer })
         }
         Outcome::Bad(Bad { file_hash, reason }) => {
-            Err(QuarantinedClip { dataset: name, audio, reason: reason.clone(), size, modified, file_hash: *file_hash })
+            let (reason, file_hash) = (reason.clone(), *file_hash);
+            Err(Box::new(QuarantinedClip { dataset: name, audio, reason, size, modified, file_hash }))
         }
     }
 }
@@ -104,7 +110,7 @@ pub(super) fn write(
     };
     let names = names(datasets);
     files::write(folder, rows().filter_map(Result::ok).chain(others::<VerifiedClip>(folder, &names)?))?;
-    files::write(folder, rows().filter_map(Result::err).chain(others::<QuarantinedClip>(folder, &names)?))
+    files::write(folder, rows().filter_map(|row| row.err().map(|row| *row)).chain(others::<QuarantinedClip>(folder, &names)?))
 }
 
 fn names(datasets: &[Dataset]) -> HashSet<&str> {

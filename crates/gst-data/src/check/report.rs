@@ -158,7 +158,9 @@ impl CheckReport {
         for ((dataset, outcomes), answers) in datasets.iter().zip(outcomes).zip(answers) {
             report.datasets.push(DatasetReport::of(dataset, outcomes, answers)?);
             let rows = (0u32..).zip(outcomes).filter_map(|(clip, outcome)| Some((clip, outcome.as_ref()?)));
-            report.quarantine.extend(rows.filter_map(|(clip, outcome)| history::row(dataset, clip, outcome, answers).err()));
+            report
+                .quarantine
+                .extend(rows.filter_map(|(clip, outcome)| Some(*history::row(dataset, clip, outcome, answers).err()?)));
         }
         Ok(report)
     }

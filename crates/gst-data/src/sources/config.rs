@@ -64,7 +64,7 @@ impl SourceList {
         let not_toml = |error: toml::de::Error| SourceError::NotToml { file: file.into(), reason: error.to_string() };
         let table: Table = text.parse().map_err(not_toml)?;
         let lines = Lines::new(file, &text, &DeTable::parse(&text).map_err(not_toml)?.into_inner());
-        for key in table.keys().filter(|key| !["datasets", "imported"].contains(&key.as_str())) {
+        if let Some(key) = table.keys().find(|key| !["datasets", "imported"].contains(&key.as_str())) {
             return Err(lines.unknown(
                 &[key],
                 "at the top of the file (datasets stand below [datasets])",
@@ -163,7 +163,7 @@ fn dataset(lines: &Lines, folder: &Path, name: &str, mut values: Table) -> Resul
         };
         known.value.check(value).map_err(|expected| lines.wrong(name, &place, value, &expected))?;
     }
-    for key in reader.reader.keys().iter().filter(|key| key.required && !values.contains_key(key.name)) {
+    if let Some(key) = reader.reader.keys().iter().find(|key| key.required && !values.contains_key(key.name)) {
         return Err(lines.value(name, &["datasets", name], key.name, "missing".into(), key.meaning.into()));
     }
     Ok(Settings { name: name.into(), reader, path: folder.join(path), clips, missing, values })

@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     fn save(folder: &Path, step: u64, score: Option<f64>) {
-        let fill = |aside: &Path| files::write(&aside.join("weights"), &format!("of step {step}"));
+        let fill = |aside: &Path| files::write(&aside.join("weights"), format!("of step {step}"));
         write(folder, step, score, fill).unwrap();
     }
 

@@ -16,9 +16,9 @@ pub(crate) fn run(shared: &Shared) -> anyhow::Result<()> {
                 );
             }
             Ok(devices) => {
-                rows.extend(devices.iter().enumerate().map(
-                    |(index, device)| json!({ "device": format!("{name}:{index}"), "name": identity(device), "ready": true }),
-                ))
+                let row =
+                    |(index, device)| json!({ "device": format!("{name}:{index}"), "name": identity(device), "ready": true });
+                rows.extend(devices.iter().enumerate().map(row));
             }
             Err(_) => {
                 let missing = format!("not in this build: cargo build --workspace --bin gst --features gst-train/{name}");

@@ -1,6 +1,7 @@
 //! A small generated suite and the `gst` command, for tests that go the whole way.
 #![allow(clippy::unwrap_used, dead_code, reason = "test support: a failure here fails the test; not every test uses all of it")]
 
+#[cfg(feature = "model")]
 pub(crate) mod tiny;
 
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::{tidy, workspace};
 
 /// Examples that are given a folder of datasets.
-const READ_DATA: [&str; 2] = ["check", "features"];
+const READ_DATA: [&str; 3] = ["check", "features", "open"];
 
 /// The crates that stand on their own.
 const PLANNING: [&str; 3] = ["gst-affinity", "gst-grouping", "gst-schedule"];

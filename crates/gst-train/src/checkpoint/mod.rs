@@ -3,7 +3,7 @@
 //! A checkpoint is written under another name (`….partial`), all of its files and the folder are synced, `checkpoint.json`
 //! comes last and names every other file with its size and SHA-256, and only then the folder gets its name. Whatever kills
 //! the process or the machine on the way leaves the checkpoints before it as they were. What is in the files is the
-//! caller's affair: [`write`] hands out an empty folder to fill.
+//! caller's affair: [`write()`] hands out an empty folder to fill.
 
 pub mod moments;
 pub mod state;

@@ -42,9 +42,11 @@ fn setup(data: &Path) -> (Setup, TrainConfig, Schedule) {
     (setup, config, schedule)
 }
 
-fn step(setup: &Setup, config: &TrainConfig, schedule: &Schedule) -> (Vec<f32>, Event) {
+/// One step from `model`: other tests of this process draw from the generator that fresh weights come from.
+fn step(setup: &Setup, config: &TrainConfig, schedule: &Schedule, model: &MiniAudioLm) -> (Vec<f32>, Event) {
     let batcher = Batcher::new(setup, schedule, config).unwrap();
     let mut learner = Learner::new(setup, config, schedule).unwrap();
+    (learner.model, learner.optimizer) = (model.clone(), adamw(model, config).unwrap());
     let event = learner.step(&batcher.step(0).unwrap(), schedule, &batcher, &|| false).unwrap().unwrap();
     (values(&learner.model), event)
 }
@@ -53,9 +55,10 @@ fn step(setup: &Setup, config: &TrainConfig, schedule: &Schedule) -> (Vec<f32>, 
 fn parts_add_up_to_one_big_batch() {
     let folder = tempfile::tempdir().unwrap();
     let (setup, config, schedule) = setup(folder.path());
-    let before = values(&setup.fresh_model(config.seed).unwrap());
-    let (whole, at_once) = step(&setup, &TrainConfig { micro_batch: 16, ..config.clone() }, &schedule);
-    let (split, in_parts) = step(&setup, &TrainConfig { micro_batch: 3, ..config }, &schedule);
+    let model = setup.fresh_model(config.seed).unwrap();
+    let before = values(&model);
+    let (whole, at_once) = step(&setup, &TrainConfig { micro_batch: 16, ..config.clone() }, &schedule, &model);
+    let (split, in_parts) = step(&setup, &TrainConfig { micro_batch: 3, ..config }, &schedule, &model);
     let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
     let moved = far(&whole, &before);
     assert!(moved > 0.01, "the step moved the weights by {moved}");

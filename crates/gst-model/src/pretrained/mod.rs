@@ -5,16 +5,17 @@
 //! it at once, before a byte of it is read.
 //!
 //! ```no_run
+//! use burn::nn::LinearConfig;
 //! use gst_model::pretrained::{Checkpoint, Loading, Precision};
-//! # fn layer(_: &burn::tensor::Device) -> burn::nn::Linear { unimplemented!() }
 //!
 //! let checkpoint = Checkpoint::open("whisper-tiny".as_ref())?;
 //! let loading = Loading {
-//!     name: &|path| Some(format!("model.encoder.{path}")),
-//!     unused: &|name| name.starts_with("model.decoder."),
+//!     name: &|path| Some(format!("model.encoder.layers.0.fc1.{path}")),
+//!     unused: &|name| !name.starts_with("model.encoder.layers.0.fc1."),
 //!     precision: Precision::F32,
 //! };
-//! let encoder = checkpoint.load(layer(&burn::tensor::Device::flex()), &loading)?;
+//! let layer = LinearConfig::new(384, 384).init(&burn::tensor::Device::flex());
+//! let layer = checkpoint.load(layer, &loading)?;
 //! # Ok::<(), gst_model::pretrained::PretrainedError>(())
 //! ```
 

@@ -1,13 +1,14 @@
 //! Multi-head attention and the pre-norm transformer block that encoder, bridge and decoder share.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, Linear, RmsNorm, RmsNormConfig};
+use burn::nn::{Linear, RmsNorm, RmsNormConfig};
 use burn::tensor::activation::{relu, softmax};
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
 
-use crate::linear::{linear, without_bias};
+use crate::dropout::Dropout;
+use crate::linear::{linear, over_rows, without_bias};
 
 /// Added to the score of a position that must not be seen. Finite, so that a row without any visible position stays finite.
 pub const MASKED: f32 = -1.0e4;
@@ -42,8 +43,8 @@ impl Attention {
         let scale = 1.0 / (size as f64).sqrt();
         let split = |x: Tensor<3>, len: usize| x.reshape([batch, len, self.heads, size]).swap_dims(1, 2);
 
-        let query = split(self.query.forward(query).mul_scalar(scale), to);
-        let both = self.key_value.forward(memory).reshape([batch, from, 2, self.heads, size]).permute([2, 0, 3, 1, 4]);
+        let query = split(over_rows(&self.query, query).mul_scalar(scale), to);
+        let both = over_rows(&self.key_value, memory).reshape([batch, from, 2, self.heads, size]).permute([2, 0, 3, 1, 4]);
         let key: Tensor<4> = both.clone().slice_dim(0, 0..1).squeeze_dim(0);
         let value: Tensor<4> = both.slice_dim(0, 1..2).squeeze_dim(0);
 
@@ -52,7 +53,7 @@ impl Attention {
             scores = scores + mask;
         }
         let mixed = softmax(scores, 3).matmul(value).swap_dims(1, 2).reshape([batch, to, width]);
-        self.output.forward(mixed)
+        over_rows(&self.output, mixed)
     }
 }
 
@@ -86,7 +87,7 @@ impl FeedForward {
 
     /// `[batch, length, width]` in and out.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.down.forward(relu(self.up.forward(x)))
+        over_rows(&self.down, relu(over_rows(&self.up, x)))
     }
 }
 
@@ -109,7 +110,7 @@ impl Block {
             attention: Attention::new(width, heads, device),
             feed_forward_norm: RmsNormConfig::new(width).init(device),
             feed_forward: FeedForward::new(width, hidden, device),
-            dropout: DropoutConfig::new(dropout).init(),
+            dropout: Dropout::new(dropout),
         }
     }
 

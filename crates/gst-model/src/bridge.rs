@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use crate::ModelConfig;
 use crate::attention::{Attention, FeedForward, MASKED};
 use crate::encoder::frame_mask;
-use crate::linear::linear;
+use crate::linear::{linear, over_rows};
 
 /// Learned queries that look at one window of encoder frames at a time, so that a clip's embeddings keep their order in time
 /// and their number follows its length.
@@ -48,7 +48,7 @@ impl WindowBridge {
         let query = self.queries.val().unsqueeze_dim::<3>(0).expand([batch * windows, queries, width]);
         let seen = self.attention.forward(query, frames.reshape([batch * windows, self.window, width]), Some(mask));
         let x = seen.clone() + self.feed_forward.forward(self.feed_forward_norm.forward(seen));
-        self.output_norm.forward(self.projector.forward(x)).reshape([batch, windows * queries, width])
+        self.output_norm.forward(over_rows(&self.projector, x)).reshape([batch, windows * queries, width])
     }
 
     /// Embeddings that a sample of `frames` encoder frames is given.

@@ -10,7 +10,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::attention::{Block, MASKED, sinusoids};
-use crate::linear::linear;
+use crate::linear::{linear, over_rows};
 use crate::{Batch, ModelConfig};
 
 /// Log-mel frames that become one encoder frame of 80 ms.
@@ -57,13 +57,13 @@ impl Encoder {
         let length = encoder_frames(batch.max_frames).next_multiple_of(multiple);
         let (rows, bands) = (batch.len(), batch.mels / STRIDE);
 
-        let x = relu(self.patch.forward(patches(batch, length * MERGE, device)));
+        let x = relu(over_rows(&self.patch, patches(batch, length * MERGE, device)));
         let channels = x.dims()[2];
         let x = x.reshape([rows * length, MERGE, bands, MERGE, channels]).swap_dims(1, 2);
-        let x = relu(self.merge.forward(x.reshape([rows, length * bands, MERGE * MERGE * channels])));
+        let x = relu(over_rows(&self.merge, x.reshape([rows, length * bands, MERGE * MERGE * channels])));
         let channels = x.dims()[2];
         // What is heard must not drown in where it is heard: content has unit size, positions less.
-        let x = self.input_norm.forward(self.input.forward(x.reshape([rows, length, bands * channels])));
+        let x = self.input_norm.forward(over_rows(&self.input, x.reshape([rows, length, bands * channels])));
 
         let width = x.dims()[2];
         let positions = Tensor::<1>::from_floats(sinusoids(length, width).as_slice(), device);

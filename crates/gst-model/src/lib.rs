@@ -45,6 +45,7 @@ pub mod bridge;
 pub mod config;
 mod config_file;
 pub mod decoder;
+pub mod dropout;
 pub mod encoder;
 pub mod error;
 pub mod generate;

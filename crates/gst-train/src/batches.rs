@@ -120,7 +120,8 @@ impl Batcher {
         let cost = drawn.iter().fold(Cost { steps: 1, ..Cost::default() }, |cost, drawn| cost + drawn.cost());
         // Samples of like length share a part, so that little is padding; the step's sum does not depend on their order.
         drawn.sort_by_key(|drawn| drawn.example.features.frames);
-        let parts = drawn.chunks(self.micro_batch).map(|chunk| self.part(chunk)).collect::<Result<_, _>>()?;
+        let parts =
+            drawn.chunks(part_size(drawn.len(), self.micro_batch)).map(|chunk| self.part(chunk)).collect::<Result<_, _>>()?;
         Ok(StepBatch { step, parts, cost, set_aside })
     }
 
@@ -138,6 +139,16 @@ impl Batcher {
             costs: drawn.iter().map(Drawn::cost).collect(),
         })
     }
+}
+
+/// Parts that a step has at least, if it has as many samples: so many cores are busy whatever fits into one pass.
+const LEAST_PARTS: usize = 2;
+
+/// Samples of one part, at most `micro_batch`: parts are of like size, and they do not depend on the machine.
+#[must_use]
+pub fn part_size(samples: usize, micro_batch: usize) -> usize {
+    let parts = samples.div_ceil(micro_batch.max(1)).max(LEAST_PARTS);
+    samples.div_ceil(parts).max(1)
 }
 
 struct Drawn {

@@ -42,6 +42,10 @@ pub enum TrainError {
     /// The device is not there.
     #[error(transparent)]
     Device(#[from] crate::device::DeviceError),
+    #[cfg(feature = "model")]
+    /// The system gives no threads.
+    #[error("no threads for the CPU's cores: {0}; set RAYON_NUM_THREADS to use fewer")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// A setting is out of range.
     #[error("setting `{field}` is {found}; expected {expected}")]
     Setting {

@@ -7,6 +7,7 @@ use gst_model::{AudioLm, Batch};
 use serde::{Deserialize, Serialize};
 
 use crate::batches::collate;
+use crate::cores::Cores;
 use crate::quarantine::SetAside;
 use crate::{Setup, TrainError};
 
@@ -134,11 +135,12 @@ impl EvaluationSet {
         Ok(Self { batches, names, majority, set_aside })
     }
 
-    /// Scores `model`, which must not be in training (see [`burn::module::Module::valid`]).
-    pub fn evaluate<M: AudioLm>(&self, model: &M, weights: &BTreeMap<String, f64>) -> Evaluation {
+    /// Scores `model`, which must not be in training (see [`burn::module::Module::valid`]), batches side by side on `cores`.
+    pub fn evaluate<M: AudioLm + Sync>(&self, model: &M, cores: &Cores, weights: &BTreeMap<String, f64>) -> Evaluation {
         let mut tallies = vec![Tally::default(); self.names.len()];
-        for (batch, datasets) in &self.batches {
-            for (scores, &dataset) in model.answer_logits(batch).scores().iter().zip(datasets) {
+        let scored = cores.map(&self.batches, |(batch, _)| model.answers(batch).scores());
+        for (scores, (_, datasets)) in scored.iter().zip(&self.batches) {
+            for (scores, &dataset) in scores.iter().zip(datasets) {
                 let tally = &mut tallies[dataset];
                 tally.records += 1;
                 tally.loss += scores.loss;

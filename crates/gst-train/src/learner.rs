@@ -10,7 +10,7 @@ use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use gst_affinity::Cost;
 use gst_data::Split;
-use gst_model::{AudioLm, MiniAudioLm, weights};
+use gst_model::{AudioLm, MiniAudioLm, dropout, weights};
 use gst_schedule::Schedule;
 
 use crate::batches::{Batcher, Part, StepBatch};
@@ -125,17 +125,17 @@ impl<'a> Learner<'a> {
         let tokens = batch.answer_tokens().max(1) as f64;
         let mut accumulator = GradientsAccumulator::new();
         let mut parts = Parts::default();
-        for (index, part) in batch.parts.iter().enumerate() {
-            if stop() {
+        let numbered: Vec<(usize, &Part)> = batch.parts.iter().enumerate().collect();
+        for side_by_side in numbered.chunks(self.setup.cores.count()) {
+            if side_by_side.iter().any(|_| stop()) {
                 return Ok(None);
             }
-            // Dropout draws from one generator for the whole process: seeding it here makes every step repeatable by itself.
-            self.setup.device.seed(seed::derive(&[self.config.seed, batch.step, index as u64]));
-            let answers = self.model.answer_logits(&part.batch);
-            let losses = answers.token_losses();
-            let gradients = losses.clone().sum().div_scalar(tokens).backward();
-            accumulator.accumulate(&self.model, GradientsParams::from_grads(gradients, &self.model));
-            parts.add(part, &share::per_sample(&answers, losses));
+            let passes = self.setup.cores.map(side_by_side, |&(index, part)| self.pass(batch.step, index, part, tokens));
+            // In the order of the parts, so that the sum does not depend on how many ran at one time.
+            for (&(_, part), (gradients, samples)) in side_by_side.iter().zip(passes) {
+                accumulator.accumulate(&self.model, gradients);
+                parts.add(part, &samples);
+            }
         }
         self.loss = parts.loss / tokens;
         let mut gradients = accumulator.grads();
@@ -170,6 +170,26 @@ impl<'a> Learner<'a> {
             data_wait_share: waited / (waited + worked).max(f64::MIN_POSITIVE),
             datasets: parts.by_name(&self.names),
         }))
+    }
+
+    /// The gradients of one part's summed loss over `tokens`, and what its samples make of them.
+    fn pass(&self, step: u64, index: usize, part: &Part, tokens: f64) -> (GradientsParams, Vec<SampleShare>) {
+        let model = self.model.clone().fork(&self.setup.device);
+        let answer = || {
+            let answers = model.answer_logits(&part.batch);
+            let losses = answers.token_losses();
+            (share::per_sample(&answers, losses.clone()), losses)
+        };
+        // Masks follow from the step and the part alone, so that every step is repeatable by itself.
+        let seed = seed::derive(&[self.config.seed, step, index as u64]);
+        let (samples, losses) = if self.setup.on_cpu {
+            dropout::seeded(seed, answer)
+        } else {
+            self.setup.device.seed(seed);
+            answer()
+        };
+        let gradients = losses.sum().div_scalar(tokens).backward();
+        (GradientsParams::from_grads(gradients, &model), samples)
     }
 
     /// What training has cost so far, waiting for data included.

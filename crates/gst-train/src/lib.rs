@@ -23,7 +23,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`config`], [`setup`] | what a run is told, and the data, tokenizer and model it follows from that |
-//! | [`batches`], [`augment`], [`shards`] | the draws of one step, as padded batches; who works off which part |
+//! | [`batches`], [`augment`], [`cores`] | the draws of one step, as padded batches; which core or device works off which part |
 //! | [`trainer`], [`optimizer`], [`rate`] | the loop |
 //! | [`evaluate`], [`ledger`] | accuracy per dataset and what was lost of it; `metrics.jsonl`, TensorBoard, `result.json` |
 //! | [`dashboard`] | the same for a terminal |
@@ -45,6 +45,8 @@ pub mod batches;
 pub mod checkpoint;
 #[cfg(feature = "model")]
 pub mod config;
+#[cfg(feature = "model")]
+pub mod cores;
 #[cfg(feature = "model")]
 pub mod dashboard;
 #[cfg(feature = "model")]
@@ -73,8 +75,6 @@ pub mod run;
 pub mod seed;
 #[cfg(feature = "model")]
 pub mod setup;
-#[cfg(feature = "model")]
-pub mod shards;
 #[cfg(feature = "model")]
 pub mod trainer;
 #[cfg(feature = "model")]

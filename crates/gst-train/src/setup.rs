@@ -10,6 +10,7 @@ use gst_data::text::TextTokenizer;
 use gst_data::{Collection, DiskCache, ExampleSource, FeatureCache, OpenParams, Split, training_texts};
 use gst_model::{MiniAudioLm, ModelConfig};
 
+use crate::cores::Cores;
 use crate::device::DeviceName;
 use crate::{TrainConfig, TrainError};
 
@@ -24,6 +25,10 @@ pub struct Setup {
     pub model: ModelConfig,
     /// The device, with autodiff on.
     pub device: Device,
+    /// Whether the device is the CPU.
+    pub on_cpu: bool,
+    /// The cores that passes run on side by side; on another device than the CPU one at a time.
+    pub cores: Cores,
     /// Hash of the data.
     pub fingerprint: String,
 }
@@ -36,7 +41,10 @@ impl Setup {
     pub fn open(config: &TrainConfig) -> Result<Self, TrainError> {
         config.check()?;
         let model = ModelConfig::open(&config.model)?;
-        let device = config.device.parse::<DeviceName>()?.open()?.autodiff();
+        let name = config.device.parse::<DeviceName>()?;
+        let on_cpu = name == DeviceName::Cpu;
+        let device = name.open()?.autodiff();
+        let cores = if on_cpu { Cores::of_machine()? } else { Cores::new(1)? };
         let params = OpenParams {
             only: (!config.only.is_empty()).then(|| config.only.clone()),
             validation_share: config.validation_share,
@@ -60,7 +68,7 @@ impl Setup {
         if let Some(folder) = &config.cache_dir {
             source = source.with_disk_cache(Arc::new(DiskCache::open(folder, config.cache_dir_gib << 30)?));
         }
-        Ok(Self { source, model, device, fingerprint })
+        Ok(Self { source, model, device, on_cpu, cores, fingerprint })
     }
 
     /// The datasets, sorted by name.

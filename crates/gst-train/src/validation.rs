@@ -42,7 +42,7 @@ impl<'a> Validation<'a> {
             self.set_aside.extend_from_slice(&set.set_aside);
             self.sets.insert(datasets.clone(), set);
         }
-        let scores = self.sets[&datasets].evaluate(&model.valid(), &self.weights);
+        let scores = self.sets[&datasets].evaluate(&model.valid(), &self.setup.cores, &self.weights);
         self.seconds += began.elapsed().as_secs_f64();
         Ok(scores)
     }
@@ -51,7 +51,7 @@ impl<'a> Validation<'a> {
         let began = Instant::now();
         let set = EvaluationSet::new(self.setup, Split::Test, &self.indices(only))?;
         self.set_aside.extend_from_slice(&set.set_aside);
-        let scores = set.evaluate(&model.valid(), &self.weights);
+        let scores = set.evaluate(&model.valid(), &self.setup.cores, &self.weights);
         self.seconds += began.elapsed().as_secs_f64();
         Ok(scores)
     }

@@ -18,7 +18,8 @@ fn stopped(bench: &Bench) {
     let mut schedule = tiny::schedule(&setup, &params);
     let trainer = Trainer::new(&setup, &config, schedule.clone(), RunFolder::create(&bench.path("run")).unwrap()).unwrap();
     std::fs::write(bench.path("mix.json"), schedule.to_json().unwrap()).unwrap();
-    tiny::run(trainer, 2 * 3);
+    // Asked before each step and before each of its two parts.
+    tiny::run(trainer, 3 * 3);
     schedule.body.batch_size = 8;
     std::fs::write(bench.path("larger.json"), schedule.to_json().unwrap()).unwrap();
 }

@@ -1,10 +1,10 @@
 //! A linear layer that may carry a low-rank adapter.
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{DType, Device, Tensor};
 
 use super::LoraConfig;
+use crate::dropout::Dropout;
 
 /// A linear layer in the layout of published checkpoints, `[output, input]`, which may carry a low-rank adapter.
 #[derive(Module, Debug)]
@@ -66,7 +66,7 @@ impl Projection {
             lora_a: Initializer::Uniform { min: -bound, max: bound }.init([config.rank, input], &device),
             lora_b: Initializer::Zeros.init([output, config.rank], &device),
             scale: config.scale(),
-            dropout: DropoutConfig::new(config.dropout).init(),
+            dropout: Dropout::new(config.dropout),
         });
     }
 

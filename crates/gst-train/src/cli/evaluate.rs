@@ -41,7 +41,7 @@ impl EvaluateArgs {
         for broken in &records.set_aside {
             eprintln!("left out: {}", broken.reason);
         }
-        let scores = records.evaluate(&trained.model.valid(), &weights);
+        let scores = records.evaluate(&trained.model.valid(), &setup.cores, &weights);
         shared.result(&scores, || format!("step {}, {} split\n{}", trained.step, self.split, table(&scores)))
     }
 }

@@ -92,17 +92,25 @@ impl<'a> Gradients<'a> {
         let mut samples = GradientSamples::new(facts.iter().map(|facts| facts.name.clone()))?;
         let values = usize::try_from(self.parameters).unwrap_or(usize::MAX);
         let mut whole = Whole { mixture: vec![vec![0.0; values]; self.common_batches()], squares: vec![0.0; values] };
-        for (dataset, facts) in facts.iter().enumerate() {
-            let share = 1.0 / (self.batches[dataset].len() * self.datasets.len()) as f32;
-            for index in 0..self.batches[dataset].len() {
+        let all =
+            self.batches.iter().enumerate().flat_map(|(dataset, batches)| (0..batches.len()).map(move |index| (dataset, index)));
+        for side_by_side in all.collect::<Vec<_>>().chunks(self.setup.cores.count()) {
+            let taken = self.setup.cores.map(side_by_side, |&(dataset, index)| {
                 let began = Instant::now();
                 let (gradient, mut cost) = self.of(dataset, index)?;
+                let sketch = (!self.sketcher.is_exact()).then(|| self.sketcher.sketch(&gradient));
+                cost.wall_seconds = began.elapsed().as_secs_f64();
+                Ok::<_, TrainError>((gradient, sketch, cost))
+            });
+            for (&(dataset, index), taken) in side_by_side.iter().zip(taken) {
+                let (gradient, sketch, cost) = taken?;
+                let share = 1.0 / (self.batches[dataset].len() * self.datasets.len()) as f32;
                 whole.squares.iter_mut().zip(&gradient).for_each(|(sum, value)| *sum += share * value * value);
                 if let Some(mixture) = whole.mixture.get_mut(index) {
-                    mixture.iter_mut().zip(&gradient).for_each(|(sum, value)| *sum += facts.weight as f32 * value);
+                    let weight = facts[dataset].weight as f32;
+                    mixture.iter_mut().zip(&gradient).for_each(|(sum, value)| *sum += weight * value);
                 }
-                samples.push(dataset, if self.sketcher.is_exact() { gradient } else { self.sketcher.sketch(&gradient) })?;
-                cost.wall_seconds = began.elapsed().as_secs_f64();
+                samples.push(dataset, sketch.unwrap_or(gradient))?;
                 used[dataset] += cost;
                 if !go_on() {
                     return Ok(None);
@@ -115,8 +123,9 @@ impl<'a> Gradients<'a> {
     /// The whole gradient of the mean loss of one probe batch, and what it costs.
     pub(super) fn of(&self, dataset: usize, index: usize) -> Result<(Vec<f32>, Cost), TrainError> {
         let (batch, cost) = self.batch(dataset, index)?;
-        let loss = self.model.answer_logits(&batch).token_losses().mean();
-        Ok((self.probe.gradient(&self.model, loss)?, cost))
+        let model = self.model.clone().fork(&self.setup.device);
+        let loss = model.answer_logits(&batch).token_losses().mean();
+        Ok((self.probe.gradient(&model, loss)?, cost))
     }
 
     /// A probe batch, and what training on it costs.

@@ -1,7 +1,5 @@
 //! A model so small that a step takes milliseconds, and the trainer called as a library.
 
-use std::sync::{Mutex, PoisonError};
-
 use gst_affinity::artifact::Document;
 use gst_schedule::{Schedule, ScheduleParams};
 use gst_train::augment::Augment;
@@ -45,12 +43,8 @@ pub(crate) fn schedule(setup: &Setup, params: &ScheduleParams) -> Document<Sched
     Document::new(schedule).from_source("data", setup.fingerprint.clone())
 }
 
-/// Dropout draws from one generator for the whole process, so only one run may be at work in it.
-static ALONE: Mutex<()> = Mutex::new(());
-
 /// Trains until `stop` is asked for the `calls`-th time (from 0), or to the end.
 pub(crate) fn run(mut trainer: Trainer<'_>, calls: u64) -> Outcome {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let asked = std::cell::Cell::new(0);
     let stop = || asked.replace(asked.get() + 1) >= calls;
     trainer.run(&stop, &mut ()).unwrap()

@@ -26,12 +26,8 @@ enum Task {
     Tidy,
     /// Run every check of continuous integration, cheapest first.
     Ci(ci::Choice),
-    /// Run the criterion benchmarks.
-    Bench {
-        /// Handed to criterion: a filter, `--save-baseline NAME`, …
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
+    /// Run the criterion benchmarks, or the same work here and in PyTorch.
+    Bench(bench::Bench),
     /// Train for thousands of steps and judge memory, step time and open files.
     Soak(soak::Soak),
 }
@@ -145,7 +141,7 @@ fn dispatch(task: Task) -> Result<()> {
         }
         Task::Tidy => tidy::run(),
         Task::Ci(choice) => ci::run(&choice),
-        Task::Bench { arguments } => bench::run(&arguments),
+        Task::Bench(options) => bench::run(&options),
         Task::Soak(options) => soak::run(&options),
     }
 }

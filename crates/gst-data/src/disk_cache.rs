@@ -107,6 +107,11 @@ impl FeatureKey {
     /// # Errors
     /// When the file cannot be read, or is none that would be decoded.
     pub fn new(path: &Path, mel: &LogMel, seconds: f64, padded: bool) -> io::Result<Self> {
+        Self::of(path, [mel::VERSION, u32::try_from(mel.mels()).unwrap_or(u32::MAX), u32::from(padded)], seconds)
+    }
+
+    /// The key of what an extractor of this version makes with these bands and this ending.
+    pub(crate) fn of(path: &Path, [version, bands, ending]: [u32; 3], seconds: f64) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
@@ -114,7 +119,7 @@ impl FeatureKey {
         }
         let mut hasher = Sha256::new();
         hasher.update(MAGIC);
-        for number in [mel::VERSION, SAMPLE_RATE, u32::try_from(mel.mels()).unwrap_or(u32::MAX), u32::from(padded)] {
+        for number in [version, SAMPLE_RATE, bands, ending] {
             hasher.update(number.to_le_bytes());
         }
         hasher.update(seconds.to_le_bytes());

@@ -1,23 +1,22 @@
 //! From a record to what a model is fed.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use rayon::prelude::*;
 
 use crate::{
-    audio::{self, SAMPLE_RATE},
+    audio,
     cache::{CachedClip, DEFAULT_CACHE_BYTES, FeatureCache},
     collection::Collection,
     dataset::Dataset,
+    dialogue::{Dialogue, Plain},
     disk_cache::{DiskCache, FeatureKey},
     error::DataError,
+    front_end::FrontEnd,
     mel::{Features, LogMel},
     record::{Record, Split},
     text::{TextError, TextTokenizer},
 };
-
-/// Seconds of a clip that are used unless set otherwise (Whisper's window); the rest is cut off.
-pub const DEFAULT_MAX_SECONDS: f64 = 30.0;
 
 /// Records tried in the place of a broken one before a dataset counts as unusable.
 pub const MAX_BROKEN_IN_A_ROW: usize = 64;
@@ -31,9 +30,11 @@ pub struct Example {
     pub record: usize,
     /// Log-mel features `[frames, mels]`.
     pub features: Arc<Features>,
-    /// Token ids of the question, without specials.
+    /// Kaldi filter banks `[frames, bins]` of the same clip, where the front end makes them.
+    pub filter_banks: Option<Arc<Features>>,
+    /// Token ids of the question, see [`Dialogue`].
     pub prompt: Vec<u32>,
-    /// Token ids of the answer with a leading space, then end-of-sequence.
+    /// Token ids of the answer, then end-of-sequence.
     pub answer: Vec<u32>,
     /// Length of the clip as used, in seconds.
     pub audio_seconds: f64,
@@ -62,24 +63,41 @@ pub struct Means {
 pub struct ExampleSource {
     collection: Arc<Collection>,
     tokenizer: Arc<TextTokenizer>,
-    mel: LogMel,
+    dialogue: Arc<dyn Dialogue>,
+    front_end: FrontEnd,
     cache: Arc<FeatureCache>,
+    /// Filter banks, where the front end makes them.
+    banks: Arc<FeatureCache>,
     disk: Option<Arc<DiskCache>>,
-    max_seconds: f64,
-    padded: bool,
 }
 
 impl ExampleSource {
     /// A source with a cache of [`DEFAULT_CACHE_BYTES`] of its own.
     pub fn new(collection: Arc<Collection>, tokenizer: Arc<TextTokenizer>, mel: LogMel) -> Self {
         let cache = Arc::new(FeatureCache::new(DEFAULT_CACHE_BYTES));
-        Self { collection, tokenizer, mel, cache, disk: None, max_seconds: DEFAULT_MAX_SECONDS, padded: false }
+        let dialogue = Arc::new(Plain(Arc::clone(&tokenizer)));
+        let (front_end, banks) = (FrontEnd::new(mel), Arc::new(FeatureCache::new(DEFAULT_CACHE_BYTES)));
+        Self { collection, tokenizer, dialogue, front_end, cache, banks, disk: None }
     }
 
     /// Keeps features in `cache`, which only sources of equal features may share: same bands, seconds and padding.
     #[must_use]
     pub fn with_cache(mut self, cache: Arc<FeatureCache>) -> Self {
         self.cache = cache;
+        self
+    }
+
+    /// Questions and answers as `dialogue` has them, instead of [`Plain`] ones.
+    #[must_use]
+    pub fn with_dialogue(mut self, dialogue: Arc<dyn Dialogue>) -> Self {
+        self.dialogue = dialogue;
+        self
+    }
+
+    /// Features as `front_end` makes them. Filter banks are kept in `banks`.
+    #[must_use]
+    pub fn with_front_end(mut self, front_end: FrontEnd, banks: Arc<FeatureCache>) -> Self {
+        (self.front_end, self.banks) = (front_end, banks);
         self
     }
 
@@ -93,8 +111,7 @@ impl ExampleSource {
     /// Uses the first `seconds` of a clip at most; below 10 ms counts as 10 ms. `padded`: silence fills it up to exactly that.
     #[must_use]
     pub fn with_seconds(mut self, seconds: f64, padded: bool) -> Self {
-        self.max_seconds = seconds.max(0.01);
-        self.padded = padded;
+        self.front_end = self.front_end.with_seconds(seconds, padded);
         self
     }
 
@@ -108,9 +125,19 @@ impl ExampleSource {
         &self.tokenizer
     }
 
+    /// How questions are asked and answers end.
+    pub fn dialogue(&self) -> &dyn Dialogue {
+        &*self.dialogue
+    }
+
+    /// From samples to features.
+    pub fn front_end(&self) -> &FrontEnd {
+        &self.front_end
+    }
+
     /// Mel bands of the features.
     pub fn mels(&self) -> usize {
-        self.mel.mels()
+        self.front_end.mels()
     }
 
     /// The feature cache.
@@ -138,7 +165,8 @@ impl ExampleSource {
         let clip = self.clip(owner, &record)?;
         let prompt = self.encode_question(&record.question).map_err(text)?;
         let answer = self.encode_answer(&record.answer).map_err(text)?;
-        Ok(Example { dataset, record: index, features: clip.features, prompt, answer, audio_seconds: clip.seconds })
+        let (features, filter_banks, audio_seconds) = (clip.features, clip.filter_banks, clip.seconds);
+        Ok(Example { dataset, record: index, features, filter_banks, prompt, answer, audio_seconds })
     }
 
     /// Loads one example; where its record is broken, the next of its split that is not, in turn from the first again after the
@@ -171,25 +199,15 @@ impl ExampleSource {
     /// # Errors
     /// When the tokenizer refuses the text.
     pub fn encode_question(&self, question: &str) -> Result<Vec<u32>, TextError> {
-        self.tokenizer.encode(question.trim())
+        self.dialogue.question(question)
     }
 
-    /// Token ids of an answer as [`load`](Self::load) makes them: a leading space, and end-of-sequence behind.
+    /// Token ids of an answer as [`load`](Self::load) makes them, end-of-sequence last.
     ///
     /// # Errors
     /// When the tokenizer refuses the text.
     pub fn encode_answer(&self, answer: &str) -> Result<Vec<u32>, TextError> {
-        let mut ids = self.tokenizer.encode(&format!(" {}", answer.trim()))?;
-        ids.push(self.tokenizer.eos_id());
-        Ok(ids)
-    }
-
-    /// Features of 16 kHz mono `samples`, cut and padded as for every example, and the seconds used.
-    pub fn features(&self, samples: &[f32]) -> (Features, f64) {
-        let most = (self.max_seconds * f64::from(SAMPLE_RATE)).round() as usize;
-        let used = &samples[..samples.len().min(most)];
-        let features = if self.padded { self.mel.extract_padded(used, self.max_seconds) } else { self.mel.extract(used) };
-        (features, used.len() as f64 / f64::from(SAMPLE_RATE))
+        self.dialogue.answer(answer)
     }
 
     /// Means over the training records of a dataset, for planning; lengths are read from the audio headers. Records with a broken
@@ -211,7 +229,7 @@ impl ExampleSource {
                     id: record.id.clone(),
                     source,
                 })?;
-                Ok((tokens, seconds.min(self.max_seconds)))
+                Ok((tokens, seconds.min(self.front_end.seconds())))
             })
             .collect();
         let (mut sums, mut first) = (Vec::with_capacity(facts.len()), None);
@@ -233,31 +251,57 @@ impl ExampleSource {
         Ok(Means { tokens, audio_seconds })
     }
 
-    fn clip(&self, dataset: &Dataset, record: &Record) -> Result<CachedClip, DataError> {
-        let path: PathBuf = dataset.audio_path(record);
-        if let Some(clip) = self.cache.get(&path) {
-            return Ok(clip);
+    fn clip(&self, dataset: &Dataset, record: &Record) -> Result<Clip, DataError> {
+        let path = dataset.audio_path(record);
+        let wanted = self.front_end.has_filter_banks();
+        let (mel, banks) = (self.cache.get(&path), if wanted { self.banks.get(&path) } else { None });
+        // A file that cannot be read is decoded all the same, for the error that says so.
+        let on_disk = self.disk.is_some();
+        let key = if on_disk && mel.is_none() { self.front_end.key(&path) } else { None };
+        let bank_key = if on_disk && banks.is_none() { self.front_end.bank_key(&path) } else { None };
+        let mel = self.recall(&path, mel, key.as_ref(), &self.cache);
+        let banks = self.recall(&path, banks, bank_key.as_ref(), &self.banks);
+        if let (Some(mel), true) = (&mel, banks.is_some() == wanted) {
+            let filter_banks = banks.map(|banks| banks.features);
+            return Ok(Clip { features: Arc::clone(&mel.features), filter_banks, seconds: mel.seconds });
         }
         let audio = |source| DataError::Audio { dataset: dataset.name.clone(), id: record.id.clone(), source };
-        // A file that cannot be read is decoded all the same, for the error that says so.
-        let key = || FeatureKey::new(&path, &self.mel, self.max_seconds, self.padded).ok();
-        let disk = self.disk.as_ref().and_then(|disk| Some((disk, key()?)));
-        let kept = disk.as_ref().and_then(|(disk, key)| disk.get(key));
-        let clip = match kept {
-            Some(clip) => clip,
-            None => {
-                let waveform = audio::decode(&path).map_err(audio)?;
-                let (features, seconds) = self.features(&waveform.samples);
-                let clip = CachedClip { features: Arc::new(features), seconds };
-                if let Some((disk, key)) = disk {
-                    disk.put(&key, &clip);
-                }
-                clip
+        let heard = self.front_end.hear(&audio::decode(&path).map_err(audio)?.samples);
+        let keep = |features, key: Option<FeatureKey>, cache: &FeatureCache| {
+            let clip = CachedClip { features: Arc::new(features), seconds: heard.seconds };
+            if let (Some(disk), Some(key)) = (&self.disk, key) {
+                disk.put(&key, &clip);
             }
+            cache.put(path.clone(), clip.clone());
+            clip.features
         };
-        self.cache.put(path, clip.clone());
-        Ok(clip)
+        let features = keep(heard.features, key, &self.cache);
+        let filter_banks = heard.filter_banks.map(|banks| keep(banks, bank_key, &self.banks));
+        Ok(Clip { features, filter_banks, seconds: heard.seconds })
     }
+
+    /// What is in memory, or else what the disk has under `key`.
+    fn recall(
+        &self,
+        path: &Path,
+        known: Option<CachedClip>,
+        key: Option<&FeatureKey>,
+        cache: &FeatureCache,
+    ) -> Option<CachedClip> {
+        let from_disk = || {
+            let clip = self.disk.as_ref()?.get(key?)?;
+            cache.put(path.to_owned(), clip.clone());
+            Some(clip)
+        };
+        known.or_else(from_disk)
+    }
+}
+
+/// Everything that is made of a clip.
+struct Clip {
+    features: Arc<Features>,
+    filter_banks: Option<Arc<Features>>,
+    seconds: f64,
 }
 
 /// The texts of the training records as examples spell them, for [`TextTokenizer::train`]: every question once, and every

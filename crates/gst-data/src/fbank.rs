@@ -10,6 +10,9 @@ use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::mel::{FRAME_LENGTH, Features, HOP_LENGTH, MelError};
 
+/// Version of the arithmetic, part of the address of features kept on disk: raised by whatever changes a value.
+pub const VERSION: u32 = 1;
+
 /// Points of the Fourier transform: the power of two that a frame fits into.
 const TRANSFORM: usize = 512;
 
@@ -61,6 +64,12 @@ impl KaldiFbank {
         let window = (0..FRAME_LENGTH).map(|n| (0.5 - 0.5 * (2.0 * PI * n as f64 / last).cos()).powf(0.85)).collect();
         let fft = RealFftPlanner::<f64>::new().plan_fft_forward(TRANSFORM);
         Ok(Self { bins, fft, window, filters: filter_bank(bins).into() })
+    }
+
+    /// Mel bins of a frame.
+    #[must_use]
+    pub fn bins(&self) -> usize {
+        self.bins
     }
 
     /// Frames of a waveform of `samples`: 2,998 for 30 s, none for less than 25 ms.
@@ -128,4 +137,12 @@ fn filter_bank(bins: usize) -> Vec<Filter> {
 
 fn hertz_to_mel(hertz: f64) -> f64 {
     1127.0 * (1.0 + hertz / 700.0).ln()
+}
+
+/// `banks` with silent frames behind it, `frames` in all.
+#[must_use]
+pub fn padded(banks: &Features, frames: usize) -> Features {
+    let mut values = banks.values.clone();
+    values.resize(frames.max(banks.frames) * banks.mels, FLOOR.ln() as f32);
+    Features { frames: frames.max(banks.frames), mels: banks.mels, values }
 }

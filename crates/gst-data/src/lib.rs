@@ -28,6 +28,7 @@
 //! | [`mel`] | log-mel features as Whisper's front end defines them |
 //! | [`fbank`] | filter banks as Kaldi computes them |
 //! | [`text`] | byte-level BPE, or any `tokenizer.json` |
+//! | [`FrontEnd`], [`Dialogue`] | what a model hears of a clip, and how it is asked and answers |
 //! | [`ExampleSource`] | samples ready for a batch, from any thread; broken ones are replaced |
 //! | [`FeatureCache`], [`DiskCache`] | features kept in memory, and on disk between runs |
 //! | [`loader`] | work ahead in threads, handed over in order |
@@ -41,10 +42,12 @@ mod cache;
 mod caught;
 mod collection;
 mod dataset;
+mod dialogue;
 mod disk_cache;
 mod error;
 mod example;
 mod folder;
+mod front_end;
 mod hash;
 mod leave_out;
 mod names;
@@ -69,9 +72,11 @@ pub use builder::DatasetBuilder;
 pub use cache::{CacheCounts, CachedClip, DEFAULT_CACHE_BYTES, FeatureCache};
 pub use collection::{Collection, MAX_PROBLEMS, OpenParams};
 pub use dataset::{Dataset, LeftOut};
+pub use dialogue::{Dialogue, Plain};
 pub use disk_cache::{DEFAULT_DISK_CACHE_BYTES, DiskCache, DiskCacheCounts, FeatureKey};
 pub use error::{DataError, Place};
-pub use example::{Broken, DEFAULT_MAX_SECONDS, Example, ExampleSource, MAX_BROKEN_IN_A_ROW, Means, training_texts};
+pub use example::{Broken, Example, ExampleSource, MAX_BROKEN_IN_A_ROW, Means, training_texts};
+pub use front_end::{DEFAULT_MAX_SECONDS, FrontEnd, Heard};
 pub use hash::ContentHash;
 pub use record::{Record, Split};
 pub use rows::MAX_RECORDS;

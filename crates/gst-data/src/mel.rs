@@ -121,6 +121,14 @@ impl LogMel {
         self.extract_frames(&samples[..samples.len().min(length)], length / HOP_LENGTH, length)
     }
 
+    /// [`extract_padded`](Self::extract_padded) without the frames at the end that hear silence alone: those are all equal.
+    pub fn extract_sounding(&self, samples: &[f32], seconds: f64) -> Features {
+        let length = (seconds.max(0.0) * f64::from(SAMPLE_RATE)).round() as usize;
+        let samples = &samples[..samples.len().min(length)];
+        let sounding = (samples.len() + FRAME_LENGTH / 2).div_ceil(HOP_LENGTH);
+        self.extract_frames(samples, sounding.min(length / HOP_LENGTH), length)
+    }
+
     /// `length` is that of the signal with its padding: beyond `samples` it is silent.
     fn extract_frames(&self, samples: &[f32], frames: usize, length: usize) -> Features {
         let mut work = Work::new(self);

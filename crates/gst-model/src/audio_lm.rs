@@ -1,5 +1,7 @@
 //! What everything above this crate knows of a model.
 
+use std::ops::ControlFlow;
+
 use burn::module::Module;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -19,8 +21,14 @@ pub trait AudioLm: Module {
         self.answer_logits(batch).into()
     }
 
-    /// Greedy answers, without the end-of-sequence token, at most `max_tokens` long. Answers in `batch` are not looked at.
-    fn generate(&self, batch: &Batch, max_tokens: usize) -> Vec<Vec<u32>>;
+    /// Answers, greedy unless the model's preset says otherwise, without the end-of-sequence token, at most `max_tokens` long.
+    /// `on_token` is told each token of each sample as it is chosen, and may stop everything. Answers in `batch` are not looked at.
+    fn stream(&self, batch: &Batch, max_tokens: usize, on_token: &mut dyn FnMut(usize, u32) -> ControlFlow<()>) -> Vec<Vec<u32>>;
+
+    /// The same, told at the end.
+    fn generate(&self, batch: &Batch, max_tokens: usize) -> Vec<Vec<u32>> {
+        self.stream(batch, max_tokens, &mut |_, _| ControlFlow::Continue(()))
+    }
 
     /// Tokens the model knows.
     fn vocabulary(&self) -> usize;
@@ -59,6 +67,9 @@ impl AnswerLogits {
 pub struct Answers {
     /// Cross-entropy of each answer token in nats, `[answer tokens]`, the tokens of sample 0 first.
     pub losses: Tensor<1>,
+    /// Σp² over the probabilities of all tokens at each position, `[answer tokens]`, without a gradient: 1 where the model is
+    /// sure.
+    pub squares: Tensor<1>,
     /// The token that each position thinks likeliest.
     pub predicted: Vec<u32>,
     /// The token that each position should predict.
@@ -70,8 +81,11 @@ pub struct Answers {
 impl From<AnswerLogits> for Answers {
     fn from(answers: AnswerLogits) -> Self {
         let predicted = answers.logits.clone().argmax(1).into_data();
+        let squares = log_softmax(answers.logits.clone().inner(), 1).mul_scalar(2.0).exp();
+        let [count, _] = squares.dims();
         Self {
             losses: answers.token_losses(),
+            squares: squares.sum_dim(1).reshape([count]),
             predicted: predicted.iter::<i64>().map(|token| u32::try_from(token).unwrap_or(0)).collect(),
             targets: answers.targets,
             lengths: answers.lengths,

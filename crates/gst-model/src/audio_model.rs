@@ -1,8 +1,10 @@
 //! Every kind of model behind one type, so that what stands above needs no type parameter.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use burn::module::Module;
+use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::pretrained::PretrainedError;
@@ -10,7 +12,9 @@ use crate::salmonn::{PRESETS as PRETRAINED, PretrainedConfig};
 use crate::{AnswerLogits, Answers, AudioLm, Batch, MiniAudioLm, ModelConfig, ModelError, PretrainedAudioLm, weights};
 
 /// A model of any kind. To add one: its variant, and its line in each function here.
-#[derive(Module, Debug)]
+///
+/// As a module it is the model in it: paths of parameters are that model's own, as in its weight file.
+#[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "there are few of them, and they live long")]
 pub enum AudioModel {
     /// Trained from scratch.
@@ -47,8 +51,35 @@ impl AudioModelConfig {
                 return Ok(Self::Pretrained(Box::new(PretrainedConfig::parse(&text, path)?)));
             }
         }
-        Ok(Self::Mini(ModelConfig::open(model)?))
+        Ok(Self::Mini(ModelConfig::open(model).map_err(with_pretrained)?))
     }
+
+    /// The TOML file of a preset, with its comments.
+    ///
+    /// # Errors
+    /// [`ModelError::UnknownPreset`] for a name that is none.
+    pub fn preset_file(name: &str) -> Result<&'static str, ModelError> {
+        match PRETRAINED.iter().find(|(known, _)| *known == name) {
+            Some((_, file)) => Ok(file),
+            None => ModelConfig::preset_file(name).map_err(with_pretrained),
+        }
+    }
+
+    /// The sizes of a model that trains from scratch, if it is one, to change them.
+    pub fn mini_mut(&mut self) -> Option<&mut ModelConfig> {
+        match self {
+            Self::Mini(config) => Some(config),
+            Self::Pretrained(_) => None,
+        }
+    }
+}
+
+/// All presets are named, not those of one kind.
+fn with_pretrained(mut error: ModelError) -> ModelError {
+    if let ModelError::UnknownPreset { known, .. } = &mut error {
+        known.extend(PRETRAINED.iter().map(|(name, _)| (*name).to_owned()));
+    }
+    error
 }
 
 impl AudioModel {
@@ -92,6 +123,65 @@ impl AudioModel {
 
 const WEIGHTS: &str = "model.safetensors";
 
+/// By hand, since the derived one puts the variant's name before every path.
+impl Module for AudioModel {
+    fn collect_devices(&self, devices: Devices) -> Devices {
+        match self {
+            Self::Mini(model) => model.collect_devices(devices),
+            Self::Pretrained(model) => model.collect_devices(devices),
+        }
+    }
+
+    fn fork(self, device: &Device) -> Self {
+        match self {
+            Self::Mini(model) => Self::Mini(model.fork(device)),
+            Self::Pretrained(model) => Self::Pretrained(model.fork(device)),
+        }
+    }
+
+    fn to_device(self, device: &Device) -> Self {
+        match self {
+            Self::Mini(model) => Self::Mini(model.to_device(device)),
+            Self::Pretrained(model) => Self::Pretrained(model.to_device(device)),
+        }
+    }
+
+    fn train(self) -> Self {
+        match self {
+            Self::Mini(model) => Self::Mini(model.train()),
+            Self::Pretrained(model) => Self::Pretrained(model.train()),
+        }
+    }
+
+    fn valid(&self) -> Self {
+        match self {
+            Self::Mini(model) => Self::Mini(model.valid()),
+            Self::Pretrained(model) => Self::Pretrained(model.valid()),
+        }
+    }
+
+    fn materialize(self) -> Self {
+        match self {
+            Self::Mini(model) => Self::Mini(model.materialize()),
+            Self::Pretrained(model) => Self::Pretrained(model.materialize()),
+        }
+    }
+
+    fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+        match self {
+            Self::Mini(model) => model.visit(visitor),
+            Self::Pretrained(model) => model.visit(visitor),
+        }
+    }
+
+    fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
+        match self {
+            Self::Mini(model) => Self::Mini(model.map(mapper)),
+            Self::Pretrained(model) => Self::Pretrained(model.map(mapper)),
+        }
+    }
+}
+
 impl AudioLm for AudioModel {
     fn answer_logits(&self, batch: &Batch) -> AnswerLogits {
         match self {
@@ -107,10 +197,10 @@ impl AudioLm for AudioModel {
         }
     }
 
-    fn generate(&self, batch: &Batch, max_tokens: usize) -> Vec<Vec<u32>> {
+    fn stream(&self, batch: &Batch, max_tokens: usize, on_token: &mut dyn FnMut(usize, u32) -> ControlFlow<()>) -> Vec<Vec<u32>> {
         match self {
-            Self::Mini(model) => model.generate(batch, max_tokens),
-            Self::Pretrained(model) => model.generate(batch, max_tokens),
+            Self::Mini(model) => model.stream(batch, max_tokens, on_token),
+            Self::Pretrained(model) => model.stream(batch, max_tokens, on_token),
         }
     }
 

@@ -1,5 +1,7 @@
 //! A small audio language model that trains from scratch.
 
+use std::ops::ControlFlow;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
@@ -71,12 +73,12 @@ impl AudioLm for MiniAudioLm {
         }
     }
 
-    fn generate(&self, batch: &Batch, max_tokens: usize) -> Vec<Vec<u32>> {
+    fn stream(&self, batch: &Batch, max_tokens: usize, on_token: &mut dyn FnMut(usize, u32) -> ControlFlow<()>) -> Vec<Vec<u32>> {
         let (audio, audio_used) = self.listen(batch);
         let audio_length = audio.dims()[1];
         let mut texts = batch.prompts.clone();
         let mut done = vec![false; batch.len()];
-        for _ in 0..max_tokens {
+        'tokens: for _ in 0..max_tokens {
             let views: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
             let hidden = self.decoder.forward(audio.clone(), &audio_used, &views);
             let length = hidden.dims()[1];
@@ -88,6 +90,9 @@ impl AudioLm for MiniAudioLm {
                 done[row] |= token == batch.eos;
                 if !done[row] {
                     texts[row].push(token);
+                    if on_token(row, token).is_break() {
+                        break 'tokens;
+                    }
                 }
             }
             if done.iter().all(|&done| done) {

@@ -60,7 +60,7 @@ fn losses_are_the_references() {
         let text = &texts(&golden)[0];
         let prompts = model.prompts(&[text]);
         let hidden: Tensor<2> = model.forward(prompts.embeddings, &[0], None).squeeze_dim(0);
-        let (losses, _) = model.token_losses(hidden.slice_dim(0, 0..LENGTH - 1), &text[1..]);
+        let (losses, ..) = model.token_losses(hidden.slice_dim(0, 0..LENGTH - 1), &text[1..]);
         close(&values(losses), &golden.floats("losses")[..LENGTH - 1], 1e-4, name);
     }
 }
@@ -138,7 +138,7 @@ fn tokens_are_told_as_they_come_and_may_stop_the_answer() {
 /// Loss over the last four tokens, as the reference takes it.
 fn answer_loss(model: &LanguageModel, tokens: &[u32]) -> Tensor<1> {
     let hidden: Tensor<2> = model.forward(model.prompts(&[tokens]).embeddings, &[0], None).squeeze_dim(0);
-    let (losses, _) = model.token_losses(hidden.slice_dim(0, LENGTH - 5..LENGTH - 1), &tokens[LENGTH - 4..]);
+    let (losses, ..) = model.token_losses(hidden.slice_dim(0, LENGTH - 5..LENGTH - 1), &tokens[LENGTH - 4..]);
     losses.mean()
 }
 
@@ -237,7 +237,7 @@ fn a_trainable_output_layer_gets_the_gradient_that_the_chunks_do_not_change() {
     let hidden = Tensor::<2>::random([150, 24], burn::tensor::Distribution::Normal(0.0, 1.0), &device);
     let gradient = |model: &LanguageModel| {
         let hidden = hidden.clone().detach().require_grad();
-        let (losses, predicted) = model.token_losses(hidden.clone(), &tokens);
+        let (losses, _, predicted) = model.token_losses(hidden.clone(), &tokens);
         let weights = Tensor::<1, burn::tensor::Int>::arange(0..150, &device).float();
         let total = values(losses.clone());
         let gradients = (losses * weights).sum().backward();

@@ -8,8 +8,10 @@ use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use gst_data::mel::Features;
+use gst_model::lm::LmConfig;
 use gst_model::plan::{Load, Number, Plan, encoders};
 use gst_model::qformer::WindowQFormerConfig;
+use gst_model::salmonn::{Parts, PretrainedConfig};
 use gst_model::whisper::WhisperConfig;
 use gst_model::{AudioLm, Batch, ModelConfig, Sample};
 
@@ -26,14 +28,16 @@ struct Case {
     step: fn() -> f32,
 }
 
-const CASES: [Case; 3] = [
+const CASES: [Case; 4] = [
     Case { name: "mini, whose activations are most of it", plan: || plan("mini", MINI), step: || step("mini", MINI) },
     Case { name: "small, whose weights are most of it", plan: || plan("small", SMALL), step: || step("small", SMALL) },
     Case { name: "a frozen whisper-tiny and a bridge", plan: pretrained_plan, step: pretrained_step },
+    Case { name: "whisper-tiny, a projector and a Llama with adapters", plan: language_plan, step: language_step },
 ];
 
 const MINI: Load = Load { batch: 8, seconds: 10.0, prompt: 24, answer: 8 };
 const SMALL: Load = Load { batch: 2, seconds: 4.0, prompt: 24, answer: 8 };
+const LANGUAGE: Load = Load { batch: 8, seconds: 30.0, prompt: 24, answer: 8 };
 const PRETRAINED: Load = Load { batch: 1, seconds: 30.0, prompt: 24, answer: 8 };
 
 fn main() {
@@ -120,6 +124,46 @@ fn pretrained_step() -> f32 {
     train(bridge().init(&device.autodiff()).unwrap(), |bridge| {
         bridge.forward(whisper.forward_frozen(features.clone())).powi_scalar(2).sum()
     })
+}
+
+const LLAMA: &str = r#"{"model_type": "llama", "vocab_size": 8000, "hidden_size": 512, "intermediate_size": 1376,
+    "num_hidden_layers": 6, "num_attention_heads": 8, "num_key_value_heads": 4, "rms_norm_eps": 1e-5}"#;
+
+const PRESET: &str = r#"
+preset = "measured"
+prompt = "{bos}{audio}{question}"
+[audio]
+whisper = "whisper"
+[bridge]
+kind = "projector"
+stack = 17
+[language_model]
+path = "llama"
+[language_model.lora]
+rank = 8
+dropout = 0.1
+"#;
+
+fn combination() -> (PretrainedConfig, Parts) {
+    let config = PretrainedConfig::parse(PRESET, "measured.toml".as_ref()).unwrap();
+    let llama = LmConfig::parse(LLAMA, "config.json".as_ref()).unwrap();
+    let parts = config.sized(whisper_tiny(), None, llama);
+    (config, parts)
+}
+
+fn language_plan() -> Plan {
+    let (config, parts) = combination();
+    Plan::pretrained(&config, &parts, LANGUAGE, &Device::flex()).unwrap()
+}
+
+fn language_step() -> f32 {
+    let (_, parts) = combination();
+    let model = parts.build(&Device::flex().autodiff()).unwrap();
+    let features = Features { frames: 3000, mels: 80, values: vec![0.1; 3000 * 80] };
+    let (prompt, answer) = (vec![5; LANGUAGE.prompt], vec![EOS; LANGUAGE.answer]);
+    let samples = vec![Sample { features: &features, prompt: &prompt, answer: &answer }; LANGUAGE.batch];
+    let batch = Batch::collate(&samples, EOS).unwrap();
+    train(model, |model| model.answers(&batch).token_losses().sum())
 }
 
 /// A line of /proc/self/status, in bytes.

@@ -220,6 +220,30 @@ fn training_moves_norms_bridge_and_adapters_alone_and_their_files_bring_it_back(
 }
 
 #[test]
+fn frozen_weights_in_half_the_memory_train_adapters_in_full_precision() {
+    let root = checkpoints();
+    let device = Device::flex().autodiff();
+    let full = tiny(root.path(), &device);
+    let half = TINY.replace("whisper = \"whisper\"", "whisper = \"whisper\"\nprecision = \"bf16\"");
+    let half = half.replace("path = \"lm\"", "path = \"lm\"\nprecision = \"bf16\"");
+    let mut half = PretrainedConfig::parse(&half, Path::new("tiny.toml")).unwrap().load(root.path(), 7, &device).unwrap();
+    assert_eq!(half.model.language_model().embed(&[1]).dtype(), burn::tensor::DType::BF16);
+    let both = batch(&full, &QUESTIONS, &ANSWERS);
+    let loss = |model: &PretrainedAudioLm| model.answers(&both).losses;
+    // bf16 has eight bits: a relative error of 0.4 % in each product, which partly cancel.
+    close(&values(loss(&half.model.valid())), &values(loss(&full.model.valid())), 0.1, "losses in bf16");
+    let mut optimizer = ModuleOptimizer::from(AdamWConfig::new().build());
+    let first = values(loss(&half.model).mean())[0];
+    for _ in 0..12 {
+        let gradients = GradientsParams::from_grads(loss(&half.model).mean().backward(), &half.model);
+        assert_eq!(paths(&half.model, Some(&gradients)).found, paths(&half.model, None).found);
+        half.model = optimizer.step(0.02, half.model, gradients);
+    }
+    let last = values(loss(&half.model).mean())[0];
+    assert!(last < 0.7 * first, "{first} {last}");
+}
+
+#[test]
 fn answers_are_those_of_each_sample_alone_and_stream() {
     let root = checkpoints();
     let tiny = tiny(root.path(), &Device::flex());
@@ -359,6 +383,72 @@ fn beats_adds_to_what_is_heard() {
     };
     assert_ne!(losses(1.0), losses(9.0));
     assert!(without.with_filter_banks(&[], &[]).is_err());
+}
+
+/// What SALMONN's authors published is read by their names for it: here a tiny model's own parts under those names.
+#[test]
+fn published_norms_bridge_and_adapters_are_where_training_starts() {
+    let root = checkpoints();
+    let tiny = tiny(root.path(), &Device::flex());
+    let both = batch(&tiny, &QUESTIONS, &ANSWERS);
+    struct Collect {
+        path: Vec<(String, bool)>,
+        tensors: Vec<(String, Vec<usize>, Vec<u8>)>,
+    }
+    impl ModuleVisitor for Collect {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.path.push((name.to_owned(), container == "Struct:Linear"));
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let path: Vec<&str> = self.path.iter().map(|(name, _)| name.as_str()).collect();
+            let path = path.join(".");
+            if !PretrainedAudioLm::is_trained(&path) {
+                return;
+            }
+            // As PyTorch would have named them and laid them out; other values than the model starts with.
+            let mut name = path.replace(".gamma", ".weight").replace(".beta", ".bias").replace("hearing.", "");
+            name = name.replace("bridge.WindowQFormer.query_tokens", "speech_query_tokens");
+            name = name.replace("bridge.WindowQFormer.projection", "speech_llama_proj");
+            name = name.replace("bridge.WindowQFormer.qformer.layernorm", "speech_Qformer.bert.embeddings.LayerNorm");
+            name = name.replace("bridge.WindowQFormer.qformer", "speech_Qformer.bert.encoder").replace(".norm.", ".LayerNorm.");
+            for part in ["query", "key", "value"] {
+                name = name.replace(&format!("attention.{part}."), &format!("attention.self.{part}."));
+            }
+            name = name.replace("language_model.", "llama_model.base_model.model.");
+            name = name.replace(".lora.lora_a", ".lora_A.default.weight").replace(".lora.lora_b", ".lora_B.default.weight");
+            let tensor = param.val() * 0.5 + 0.25;
+            let turned = D == 2 && self.path.last().is_some_and(|(_, linear)| *linear);
+            let tensor = if turned { tensor.swap_dims(0, 1) } else { tensor };
+            let shape = tensor.dims().to_vec();
+            self.tensors.push((name, shape, tensor.into_data().iter::<f32>().flat_map(f32::to_le_bytes).collect()));
+        }
+    }
+    let mut collect = Collect { path: Vec::new(), tensors: Vec::new() };
+    tiny.model.visit(&mut collect);
+    let write = |rename: &dyn Fn(&str) -> String| {
+        let folder = root.path().join("published");
+        std::fs::create_dir_all(&folder).unwrap();
+        let views = collect.tensors.iter().map(|(name, shape, bytes)| {
+            (rename(name), safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes).unwrap())
+        });
+        let views: Vec<_> = views.collect();
+        safetensors::serialize_to_file(views, None, &folder.join("model.safetensors")).unwrap();
+    };
+    let preset = PretrainedConfig::parse(&format!("trained = \"published\"\n{TINY}"), Path::new("tiny.toml")).unwrap();
+    let losses = || values(preset.load(root.path(), 7, &Device::flex()).unwrap().model.answers(&both).losses);
+    write(&str::to_owned);
+    let found = losses();
+    assert_ne!(found, values(tiny.model.answers(&both).losses));
+    // The same whatever the seed, since nothing is drawn; and without the adapter's name.
+    assert_eq!(values(preset.load(root.path(), 8, &Device::flex()).unwrap().model.answers(&both).losses), found);
+    write(&|name| name.replace(".default.", "."));
+    assert_eq!(losses(), found);
+    write(&|name| name.replace("ln_speech", "ln_speach"));
+    let message = preset.load(root.path(), 7, &Device::flex()).unwrap_err().to_string();
+    assert!(message.contains("`ln_speech.weight` is missing") && message.contains("`ln_speach.weight`"), "{message}");
 }
 
 #[test]

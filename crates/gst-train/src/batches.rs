@@ -1,7 +1,8 @@
 //! The draws of one optimizer step as padded batches.
 
 use gst_affinity::Cost;
-use gst_data::{Example, ExampleSource, Split};
+use gst_data::mel::Features;
+use gst_data::{Example, ExampleSource, Split, fbank};
 use gst_model::{Batch, Sample};
 use gst_schedule::{Draws, Schedule};
 use rand::SeedableRng;
@@ -47,7 +48,8 @@ impl StepBatch {
     /// Bytes of its features, by far the most of it.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.parts.iter().map(|part| size_of_val(part.batch.features.as_slice())).sum()
+        let banks = |batch: &Batch| batch.filter_banks.as_ref().map_or(0, |banks| size_of_val(banks.values.as_slice()));
+        self.parts.iter().map(|part| size_of_val(part.batch.features.as_slice()) + banks(&part.batch)).sum()
     }
 }
 
@@ -126,7 +128,7 @@ impl Batcher {
     }
 
     fn part(&self, drawn: &[Drawn]) -> Result<Part, TrainError> {
-        let mut batch = collate(drawn.iter().map(|drawn| &drawn.example), self.source.tokenizer().eos_id())?;
+        let mut batch = collate(drawn.iter().map(|drawn| &drawn.example), self.source.dialogue().eos())?;
         let mels = batch.mels;
         for (row, drawn) in drawn.iter().enumerate() {
             let mut rng = ChaCha8Rng::seed_from_u64(seed::derive(&[self.seed, drawn.number]));
@@ -180,8 +182,24 @@ pub fn example_cost(example: &Example) -> Cost {
 /// # Errors
 /// [`TrainError::Model`] when there are none.
 pub fn collate<'e>(examples: impl Iterator<Item = &'e Example>, eos: u32) -> Result<Batch, TrainError> {
-    let samples: Vec<Sample<'_>> = examples
-        .map(|example| Sample { features: &example.features, prompt: &example.prompt, answer: &example.answer })
-        .collect();
-    Ok(Batch::collate(&samples, eos)?)
+    let (mut samples, mut banks): (Vec<Sample<'_>>, Vec<&Features>) = (Vec::new(), Vec::new());
+    for example in examples {
+        samples.push(Sample { features: &example.features, prompt: &example.prompt, answer: &example.answer });
+        banks.extend(example.filter_banks.as_deref());
+    }
+    with_filter_banks(Batch::collate(&samples, eos)?, &banks)
+}
+
+/// `batch` with the filter banks of its samples, silence behind the shorter ones; as it is where there are none.
+///
+/// # Errors
+/// [`TrainError::Model`] when some samples have them and some do not.
+pub fn with_filter_banks(batch: Batch, banks: &[&Features]) -> Result<Batch, TrainError> {
+    if banks.is_empty() {
+        return Ok(batch);
+    }
+    let used: Vec<usize> = banks.iter().map(|bank| bank.frames).collect();
+    let longest = used.iter().copied().max().unwrap_or(0);
+    let padded: Vec<Features> = banks.iter().map(|bank| fbank::padded(bank, longest)).collect();
+    Ok(batch.with_filter_banks(&padded.iter().collect::<Vec<_>>(), &used)?)
 }

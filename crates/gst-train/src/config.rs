@@ -25,8 +25,10 @@ pub struct TrainConfig {
     pub exclude_overlap: bool,
     /// Folder with the `verified.jsonl` and `quarantine.jsonl` of `gst data check`; the data folder when absent.
     pub checks: Option<PathBuf>,
-    /// Model preset.
+    /// Model preset, or a TOML file of one.
     pub model: String,
+    /// Folder of the checkpoints that the model is put together from; none for one that trains from scratch.
+    pub weights: Option<PathBuf>,
     /// Tokenizer file; one is trained on the training texts when absent.
     pub tokenizer: Option<PathBuf>,
     /// Tokens of the tokenizer that is trained when none is given.
@@ -101,6 +103,7 @@ impl Default for TrainConfig {
             exclude_overlap: false,
             checks: None,
             model: "mini".into(),
+            weights: None,
             tokenizer: None,
             vocabulary: 1024,
             device: "cpu".into(),

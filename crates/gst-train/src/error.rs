@@ -97,6 +97,26 @@ pub enum TrainError {
         /// What differs.
         differences: Vec<crate::run::difference::Difference>,
     },
+    #[cfg(feature = "model")]
+    /// The checkpoints are not those that a run's adapters belong to.
+    #[error(
+        "{}: not the checkpoints that the run {} was trained on, which lay in {}; other than then: {}. Give the folder that has them \
+         with `--weights DIR`",
+        root.display(),
+        run.display(),
+        trained_on.display(),
+        files.join(", ")
+    )]
+    OtherWeights {
+        /// The folder of the checkpoints.
+        root: PathBuf,
+        /// The run folder.
+        run: PathBuf,
+        /// Where the run's checkpoints lay.
+        trained_on: PathBuf,
+        /// Files that differ, or are on one side only.
+        files: Vec<String>,
+    },
     /// A checkpoint could not be saved.
     #[error(
         "the checkpoint of step {step} could not be saved{}",

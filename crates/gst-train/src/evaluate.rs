@@ -11,9 +11,6 @@ use crate::cores::Cores;
 use crate::quarantine::SetAside;
 use crate::{Setup, TrainError};
 
-/// Samples of one forward pass of an evaluation.
-const BATCH: usize = 32;
-
 /// How well one dataset is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DatasetScores {
@@ -125,9 +122,9 @@ impl EvaluationSet {
             }
         }
         examples.sort_by_key(|example| (example.features.frames, example.dataset, example.record));
-        let eos = setup.source.tokenizer().eos_id();
+        let eos = setup.source.dialogue().eos();
         let batches = examples
-            .chunks(BATCH)
+            .chunks(setup.evaluation_batch)
             .map(|chunk| Ok((collate(chunk.iter(), eos)?, chunk.iter().map(|example| example.dataset).collect())))
             .collect::<Result<_, TrainError>>()?;
         let names = setup.datasets().iter().map(|dataset| dataset.name.clone()).collect();

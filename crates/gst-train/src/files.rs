@@ -1,10 +1,12 @@
 //! Files between two steps.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use gst_affinity::artifact::{Artifact, Document};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::TrainError;
 
@@ -45,5 +47,42 @@ pub fn sync(path: &Path) -> Result<(), TrainError> {
     match File::open(path) {
         Err(_) if path.is_dir() => Ok(()),
         opened => opened.and_then(|file| file.sync_all()).map_err(TrainError::io(path)),
+    }
+}
+
+/// Size and SHA-256 of a file: what it is known by again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileMark {
+    /// Its size.
+    pub bytes: u64,
+    /// Its hash, 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+impl FileMark {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let mut hasher = Sha256::new();
+        let mut block = vec![0; 1 << 20];
+        let mut bytes = 0;
+        loop {
+            let read = file.read(&mut block)?;
+            if read == 0 {
+                break;
+            }
+            hasher.update(&block[..read]);
+            bytes += read as u64;
+        }
+        let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { bytes, sha256: digest })
+    }
+
+    #[cfg(feature = "model")]
+    pub(crate) fn describe(&self) -> String {
+        format!("{} bytes, {}", self.bytes, self.sha256)
     }
 }

@@ -10,12 +10,12 @@ use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use gst_affinity::Cost;
 use gst_data::Split;
-use gst_model::{AudioLm, MiniAudioLm, dropout, weights};
+use gst_model::{AudioLm, AudioModel, dropout};
 use gst_schedule::Schedule;
 
 use crate::batches::{Batcher, Part, StepBatch};
 use crate::checkpoint::state::{RunState, Scores};
-use crate::checkpoint::{AVERAGE, Checkpoint, MOMENTS, WEIGHTS, moments};
+use crate::checkpoint::{self, Checkpoint, MOMENTS, moments};
 use crate::evaluate::Evaluation;
 use crate::ledger::{DatasetStep, Event};
 use crate::optimizer::ema;
@@ -29,9 +29,9 @@ pub(crate) struct Learner<'a> {
     setup: &'a Setup,
     config: &'a TrainConfig,
     names: Vec<String>,
-    pub(crate) model: MiniAudioLm,
+    pub(crate) model: AudioModel,
     /// Moving average of the weights, without autodiff, where the settings ask for it.
-    average: Option<MiniAudioLm>,
+    average: Option<AudioModel>,
     optimizer: ModuleOptimizer,
     /// What training has cost, waiting for data left out.
     pub(crate) spent: Cost,
@@ -47,6 +47,17 @@ pub(crate) struct Learner<'a> {
 impl<'a> Learner<'a> {
     pub(crate) fn new(setup: &'a Setup, config: &'a TrainConfig, schedule: &Schedule) -> Result<Self, TrainError> {
         let model = setup.fresh_model(config.seed)?;
+        setup.check(&model)?;
+        Self::of(setup, config, schedule, model)
+    }
+
+    /// In training from the weights of `model` on.
+    pub(crate) fn of(
+        setup: &'a Setup,
+        config: &'a TrainConfig,
+        schedule: &Schedule,
+        model: AudioModel,
+    ) -> Result<Self, TrainError> {
         let optimizer = adamw(&model, config)?;
         Ok(Self {
             setup,
@@ -71,14 +82,12 @@ impl<'a> Learner<'a> {
         checkpoint: &Checkpoint,
         state: &RunState,
     ) -> Result<Self, TrainError> {
-        let mut learner = Self::new(setup, config, schedule)?;
-        weights::load(&mut learner.model, &checkpoint.file(WEIGHTS))?;
+        let model = checkpoint::load_model(setup.fresh_model(config.seed)?, checkpoint)?;
+        setup.check(&model)?;
+        let mut learner = Self::of(setup, config, schedule, model)?;
         learner.optimizer = moments::load(learner.optimizer, &learner.model, &checkpoint.file(MOMENTS))?;
-        if let Some(average) = &mut learner.average {
-            // A fork may ask for an average that the run before it did not keep: it begins with the weights.
-            let saved = checkpoint.file(AVERAGE);
-            weights::load(average, &if saved.is_file() { saved } else { checkpoint.file(WEIGHTS) })?;
-        }
+        // A fork may ask for an average that the run before it did not keep: it begins with the weights.
+        learner.average = learner.average.map(|average| checkpoint::load_average(average, checkpoint)).transpose()?;
         (learner.spent, learner.scores) = (state.cost, state.scores);
         learner.waited = Duration::from_secs_f64(state.data_wait_seconds);
         learner.waited_before = learner.waited;
@@ -87,9 +96,10 @@ impl<'a> Learner<'a> {
 
     /// Writes weights, their average and moments into the folder of a checkpoint.
     pub(crate) fn save(&self, folder: &Path) -> Result<(), TrainError> {
-        weights::save(&self.model, &folder.join(WEIGHTS))?;
+        let base = self.setup.base();
+        checkpoint::save_model(&self.model, &base, folder)?;
         if let Some(average) = &self.average {
-            weights::save(average, &folder.join(AVERAGE))?;
+            checkpoint::save_average(average, &base, folder)?;
         }
         moments::save(&self.optimizer, &self.model, &folder.join(MOMENTS))
     }
@@ -108,7 +118,7 @@ impl<'a> Learner<'a> {
     }
 
     /// The weights to evaluate: their moving average where there is one.
-    pub(crate) fn evaluated(&self) -> &MiniAudioLm {
+    pub(crate) fn evaluated(&self) -> &AudioModel {
         self.average.as_ref().unwrap_or(&self.model)
     }
 
@@ -176,9 +186,8 @@ impl<'a> Learner<'a> {
     fn pass(&self, step: u64, index: usize, part: &Part, tokens: f64) -> (GradientsParams, Vec<SampleShare>) {
         let model = self.model.clone().fork(&self.setup.device);
         let answer = || {
-            let answers = model.answer_logits(&part.batch);
-            let losses = answers.token_losses();
-            (share::per_sample(&answers, losses.clone()), losses)
+            let answers = model.answers(&part.batch);
+            (share::per_sample(&answers), answers.losses)
         };
         // Masks follow from the step and the part alone, so that every step is repeatable by itself.
         let seed = seed::derive(&[self.config.seed, step, index as u64]);

@@ -64,7 +64,13 @@ pub fn clip_by_global_norm<M: Module>(model: &M, gradients: &mut GradientsParams
     norm
 }
 
-/// Whether every value of every parameter is a number: neither NaN nor infinite.
+/// Whether nothing trains a parameter of a model that is in training. Where autodiff is off, no parameter is said to be frozen.
+pub(crate) fn is_frozen<const D: usize>(param: &Param<Tensor<D>>) -> bool {
+    let value = param.base();
+    value.is_autodiff() && !value.is_require_grad()
+}
+
+/// Whether every value of every parameter that is trained is a number: neither NaN nor infinite.
 #[must_use]
 pub fn all_finite<M: Module>(model: &M) -> bool {
     let mut finite = Finite(true);
@@ -76,7 +82,7 @@ struct Finite(bool);
 
 impl ModuleVisitor for Finite {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0 = self.0 && param.val().is_finite().all().into_data().iter::<bool>().all(|finite| finite);
+        self.0 = self.0 && (is_frozen(param) || param.val().is_finite().all().into_data().iter::<bool>().all(|finite| finite));
     }
 }
 

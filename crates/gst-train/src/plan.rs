@@ -7,7 +7,7 @@ use std::time::Duration;
 use gst_affinity::Cost;
 use gst_data::loader::{Ahead, Prefetch};
 use gst_grouping::{GroupCount, Grouping, GroupingParams};
-use gst_model::MiniAudioLm;
+use gst_model::AudioModel;
 use gst_schedule::{Change, Decision, Evaluation as Record, Schedule, Stage};
 
 use crate::batches::{Batcher, StepBatch};
@@ -114,7 +114,7 @@ impl<'a> Plan<'a> {
 
     /// Where the schedule asks for it, measures the datasets that are not yet in at the weights of `model` and groups them
     /// anew. Returns what that cost.
-    pub(crate) fn regroup(&mut self, at: u64, model: &MiniAudioLm) -> Result<Option<Cost>, TrainError> {
+    pub(crate) fn regroup(&mut self, at: u64, model: &AudioModel) -> Result<Option<Cost>, TrainError> {
         let Some(waiting) = self.schedule.to_regroup(at) else { return Ok(None) };
         let mut facts: Vec<_> = waiting.iter().map(|&dataset| self.schedule.datasets[dataset].clone()).collect();
         let total: f64 = facts.iter().map(|facts| facts.weight).sum();

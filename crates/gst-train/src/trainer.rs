@@ -115,12 +115,14 @@ impl<'a> Trainer<'a> {
             let fingerprint = state.made_from.get("data").map_or("", String::as_str);
             differences.extend(difference::of_data(&own.body, fingerprint, setup));
         }
+        differences.extend(folder.model()?.map_or(Ok(Vec::new()), |model| difference::of_models(&model, &setup.model))?);
         if let Some(given) = schedule {
             differences.extend(difference::of_schedules(&own.body, &given.body)?);
         }
         if !differences.is_empty() {
             return Err(TrainError::Changed { path: folder.root().to_owned(), differences });
         }
+        folder.check_weights(setup.weights.as_ref())?;
         check(setup, config, &own)?;
         let planned = match &from {
             Some((checkpoint, state)) => {
@@ -283,7 +285,7 @@ impl<'a> Trainer<'a> {
             scores: run.learner.scores,
             ledger: run.told.clone(),
         };
-        let state = Document::new(state).from_source("data", self.setup.fingerprint.clone());
+        let state = self.setup.sign(Document::new(state))?;
         checkpoint::write(&self.folder.checkpoints(), step, run.score, |folder| {
             run.learner.save(folder)?;
             files::write(&folder.join(SCHEDULE), &self.resolved(&run.plan).to_json()?)?;
@@ -347,8 +349,7 @@ impl<'a> Trainer<'a> {
             validation,
             test,
         };
-        let result =
-            Document::new(body).from_source("data", self.setup.fingerprint.clone()).from_source("schedule", self.planned.clone());
+        let result = self.setup.sign(Document::new(body))?.from_source("schedule", self.planned.clone());
         self.folder.finish(&result)?;
         Ok(Outcome::Finished(Box::new(result.body)))
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use burn::module::Module;
 use gst_data::Split;
-use gst_model::MiniAudioLm;
+use gst_model::AudioModel;
 
 use crate::evaluate::{Evaluation, EvaluationSet};
 use crate::quarantine::SetAside;
@@ -34,7 +34,7 @@ impl<'a> Validation<'a> {
     }
 
     /// Scores on the validation split of the schedule's datasets `only`, or of all.
-    pub(crate) fn evaluate(&mut self, model: &MiniAudioLm, only: Option<&[usize]>) -> Result<Evaluation, TrainError> {
+    pub(crate) fn evaluate(&mut self, model: &AudioModel, only: Option<&[usize]>) -> Result<Evaluation, TrainError> {
         let began = Instant::now();
         let datasets = self.indices(only);
         if !self.sets.contains_key(&datasets) {
@@ -47,7 +47,7 @@ impl<'a> Validation<'a> {
         Ok(scores)
     }
 
-    fn test(&mut self, model: &MiniAudioLm, only: Option<&[usize]>) -> Result<Evaluation, TrainError> {
+    fn test(&mut self, model: &AudioModel, only: Option<&[usize]>) -> Result<Evaluation, TrainError> {
         let began = Instant::now();
         let set = EvaluationSet::new(self.setup, Split::Test, &self.indices(only))?;
         self.set_aside.extend_from_slice(&set.set_aside);
@@ -57,14 +57,14 @@ impl<'a> Validation<'a> {
     }
 
     /// Keeps the scores of a model that answers `datasets` alone.
-    pub(crate) fn keep(&mut self, model: &MiniAudioLm, datasets: &[usize]) -> Result<(), TrainError> {
+    pub(crate) fn keep(&mut self, model: &AudioModel, datasets: &[usize]) -> Result<(), TrainError> {
         let scores = (self.evaluate(model, Some(datasets))?, self.test(model, Some(datasets))?);
         self.kept.push(scores);
         Ok(())
     }
 
     /// Final scores, validation then test: of the kept models together if there are any, else of `model`.
-    pub(crate) fn finish(&mut self, model: &MiniAudioLm) -> Result<(Evaluation, Evaluation), TrainError> {
+    pub(crate) fn finish(&mut self, model: &AudioModel) -> Result<(Evaluation, Evaluation), TrainError> {
         if self.kept.is_empty() {
             return Ok((self.evaluate(model, None)?, self.test(model, None)?));
         }

@@ -27,10 +27,8 @@ fn losses(bench: &Bench, device: &str) -> Vec<f64> {
         ..TrainConfig::default()
     };
     let mut setup = Setup::open(&config).unwrap();
-    setup.model.dropout = 0.0;
-    setup.model.width = 32;
-    setup.model.hidden = 64;
-    setup.model.channels = [8, 8];
+    let model = setup.model.mini_mut().unwrap();
+    (model.dropout, model.width, model.hidden, model.channels) = (0.0, 32, 64, [8, 8]);
     let params = ScheduleParams { strategy: Strategy::MixAll, steps: STEPS, batch_size: 4, ..ScheduleParams::default() };
     let schedule = Schedule::new(&setup.facts().unwrap(), None, &params).unwrap();
     let folder = bench.path(&format!("run-{}", device.replace(':', "-")));

@@ -20,6 +20,7 @@ use burn::tensor::Device;
 
 pub use config::LmConfig;
 pub use families::{FAMILIES, Raw};
+pub(crate) use loss::CHUNK;
 pub(crate) use model::indices;
 pub use model::{Cache, LanguageModel};
 pub use rope::{Rope, Scaling};

@@ -103,6 +103,12 @@ impl Adapter {
         self.lora_b.val()
     }
 
+    /// Values that go in and come out.
+    pub(crate) fn sizes(&self) -> [usize; 2] {
+        let ([_, input], [output, _]) = (self.lora_a.lazy_shape().dims(), self.lora_b.lazy_shape().dims());
+        [input, output]
+    }
+
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let dtype = x.dtype();
         // Adapters are trained in f32 whatever the frozen weights are held in.

@@ -5,12 +5,15 @@
 //! largest counts once. The figures are those of 32-bit floats on the CPU unless a part says otherwise; `tests/plan.rs` holds
 //! them against measured steps.
 //!
-//! A model made of pretrained parts has a plan too: [`Plan::new`] takes the parts of its encoders and bridge, see
-//! [`encoders`], beside those of its language model.
+//! A model made of pretrained parts is the sum of theirs ([`Plan::pretrained`]): those of its encoders and bridge ([`encoders`]), and
+//! of its language model with its adapters ([`language`]).
 
 pub mod encoders;
+pub mod language;
 mod mini;
 mod part;
+mod pretrained;
+mod published;
 
 pub use part::{Activations, Number, Part};
 

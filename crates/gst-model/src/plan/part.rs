@@ -65,7 +65,13 @@ impl Part {
     pub fn trained<M: Module>(name: &str, module: &M) -> Self {
         let mut size = Size::default();
         module.visit(&mut size);
-        let (count, bytes) = (size.parameters, Number::F32.bytes());
+        Self::of_trained(name, size.parameters, size.largest)
+    }
+
+    /// A part of `count` parameters that are trained in 32 bits, of which the largest tensor has `largest`.
+    #[must_use]
+    pub fn of_trained(name: &str, count: u64, largest: u64) -> Self {
+        let bytes = Number::F32.bytes();
         Self {
             name: name.to_owned(),
             parameters: count,
@@ -73,7 +79,7 @@ impl Part {
             weights: count * bytes,
             gradients: count * bytes,
             optimizer: 2 * count * bytes,
-            largest: size.largest * bytes,
+            largest: largest * bytes,
             ..Self::default()
         }
     }

@@ -1,6 +1,6 @@
 //! The tensors of a checkpoint: where each lies, in which file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -97,6 +97,14 @@ impl Checkpoint {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The files it consists of, the index among them, sorted.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let index = Some(self.path.join(INDEX)).filter(|index| index.is_file());
+        let files: BTreeSet<PathBuf> = self.tensors.values().map(|tensor| tensor.file.clone()).chain(index).collect();
+        files.into_iter().collect()
     }
 
     /// Names, shapes and formats of all tensors, sorted by name.

@@ -10,6 +10,7 @@ mod window;
 
 pub use config::QFormerConfig;
 pub use layer::{Dense, QFormerAttention, QFormerLayer};
+pub(crate) use window::salmonn_name;
 pub use window::{WindowQFormer, WindowQFormerConfig};
 
 use burn::module::{Initializer, Module};

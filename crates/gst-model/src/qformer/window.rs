@@ -116,8 +116,8 @@ fn windows(frames: usize, window: usize, stride: usize) -> usize {
     if frames < window { 0 } else { (frames - window) / stride + 1 }
 }
 
-/// Name of a parameter in SALMONN's checkpoint.
-fn salmonn_name(path: &str) -> String {
+/// Name of a parameter of the bridge in SALMONN's checkpoint.
+pub(crate) fn salmonn_name(path: &str) -> String {
     if let Some(rest) = path.strip_prefix("qformer.layernorm.") {
         return format!("speech_Qformer.bert.embeddings.LayerNorm.{rest}");
     }

@@ -6,14 +6,13 @@ use burn::tensor::Device;
 use gst_data::text::TextTokenizer;
 use serde::{Deserialize, Serialize};
 
-use super::{BridgeConfig, Parts, PretrainedAudioLm, PromptTemplate};
+use super::{BridgeConfig, Combination, Parts, PretrainedAudioLm, PromptTemplate};
 use crate::ModelError;
 use crate::beats::BeatsConfig;
-use crate::config::draw;
 use crate::generate::Decoding;
 use crate::lm::LmConfig;
 use crate::lora::LoraConfig;
-use crate::pretrained::{Checkpoint, Precision, PretrainedError};
+use crate::pretrained::{Precision, PretrainedError};
 use crate::projector::ProjectorConfig;
 use crate::qformer::{QFormerConfig, WindowQFormerConfig};
 use crate::whisper::WhisperConfig;
@@ -42,6 +41,9 @@ pub struct PretrainedConfig {
     pub bridge: BridgePart,
     /// The language model.
     pub language_model: LanguagePart,
+    /// Folder of SALMONN's own trained norms, bridge and adapters (`model.safetensors`, see `xtask/reference/to_safetensors.py`), which
+    /// training then starts from instead of from fresh ones.
+    pub trained: Option<PathBuf>,
     /// How answers are chosen.
     #[serde(default = "greedy")]
     pub decoding: Decoding,
@@ -187,34 +189,11 @@ impl PretrainedConfig {
     /// Reads all checkpoints, which lie under `root`. What is trained starts from `seed`.
     ///
     /// # Errors
-    /// [`ModelError`]: a file is absent or damaged, tensors do not fit (all of them are listed), the tokenizer is not the
-    /// model's, or there is no prompt.
+    /// As [`Combination::open`] and [`Combination::load`].
     pub fn load(&self, root: &Path, seed: u64, device: &Device) -> Result<Pretrained, ModelError> {
-        let parts = self.parts(root)?;
-        let folder = root.join(&self.language_model.path);
-        let config = &parts.language_model;
-        // Whatever is quick to refuse comes before weights are read.
-        let path = folder.join("tokenizer.json");
-        let tokenizer = TextTokenizer::from_file(&path).map_err(PretrainedError::from)?;
-        let largest = u32::try_from(tokenizer.vocab_size()).unwrap_or(u32::MAX).saturating_sub(1);
-        if largest as usize >= config.vocabulary {
-            return Err(PretrainedError::Tokenizer { path, largest, embeddings: config.vocabulary }.into());
-        }
-        let prompt = match &self.prompt {
-            Some(prompt) => PromptTemplate::parse(prompt)?,
-            None => PromptTemplate::of_checkpoint(&folder, &self.message)?,
-        };
-        let (bos, eos) = (config.bos, config.stops.first().copied().unwrap_or(tokenizer.eos_id()));
-        let mels = parts.whisper.num_mel_bins;
-
-        let mut model = parts.build(device)?;
-        let whisper = Checkpoint::open(&root.join(&self.audio.whisper))?;
-        model.hearing.whisper = model.hearing.whisper.load(&whisper, self.audio.precision)?;
-        if let (Some(beats), Some(folder)) = (model.hearing.beats.take(), &self.audio.beats) {
-            model.hearing.beats = Some(beats.load(&Checkpoint::open(&root.join(folder))?, Precision::F32)?);
-        }
-        model.language_model = model.language_model.fill(&Checkpoint::open(&folder)?, self.language_model.precision)?;
-        draw(&model, seed, device);
-        Ok(Pretrained { model, tokenizer, prompt, bos, eos, mels })
+        let combination = Combination::open(self.clone(), root)?;
+        let model = combination.load(seed, device)?;
+        let Combination { tokenizer, prompt, bos, eos, parts, .. } = combination;
+        Ok(Pretrained { model, tokenizer, prompt, bos, eos, mels: parts.whisper.num_mel_bins })
     }
 }

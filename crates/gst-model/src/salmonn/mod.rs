@@ -4,13 +4,16 @@
 //! are trained.
 //!
 //! [`PretrainedConfig`] is the preset, a TOML file; [`Parts`] are the sizes that follow from it and from the checkpoints'
-//! own `config.json`, enough to count parameters without allocating one; [`PretrainedAudioLm`] is the model;
+//! own `config.json`, enough to count parameters without allocating one; a [`Combination`] is a preset whose files are at hand;
+//! [`PretrainedAudioLm`] is the model;
 //! [`PromptTemplate`] says where in a prompt the audio stands.
 
+mod combination;
 mod config;
 mod hearing;
 mod parts;
 mod prompt;
+mod published;
 mod reading;
 mod trained;
 
@@ -19,6 +22,7 @@ use std::ops::ControlFlow;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+pub use combination::Combination;
 pub use config::{AudioPart, BridgePart, LanguagePart, PRESETS, Pretrained, PretrainedConfig};
 pub use hearing::Hearing;
 pub use parts::{Bridge, BridgeConfig, Parts};
@@ -123,18 +127,18 @@ impl AudioLm for PretrainedAudioLm {
 
     fn answers(&self, batch: &Batch) -> Answers {
         let targets = batch.answers.concat();
-        let (losses, predicted) = self.language_model.token_losses(self.predicting(batch), &targets);
-        Answers { losses, predicted, targets, lengths: batch.answers.iter().map(Vec::len).collect() }
+        let (losses, squares, predicted) = self.language_model.token_losses(self.predicting(batch), &targets);
+        Answers { losses, squares, predicted, targets, lengths: batch.answers.iter().map(Vec::len).collect() }
     }
 
     /// Answers chosen as the preset says.
-    fn generate(&self, batch: &Batch, max_tokens: usize) -> Vec<Vec<u32>> {
+    fn stream(&self, batch: &Batch, max_tokens: usize, on_token: &mut dyn FnMut(usize, u32) -> ControlFlow<()>) -> Vec<Vec<u32>> {
         let mut generation = Generation { max_tokens, ..self.generation.clone() };
         if !generation.stops.contains(&batch.eos) {
             generation.stops.push(batch.eos);
         }
         // The preset's numbers were checked when the model was made.
-        let answers = self.answer(batch, &generation, &mut |_, _| ControlFlow::Continue(()));
+        let answers = self.answer(batch, &generation, on_token);
         answers.unwrap_or_else(|_| vec![Vec::new(); batch.len()])
     }
 

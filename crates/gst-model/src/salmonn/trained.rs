@@ -63,11 +63,15 @@ fn trained(path: &str) -> bool {
     ["hearing.ln_", "bridge."].iter().any(|start| path.starts_with(start))
 }
 
+pub(super) fn is_trained(path: &str) -> bool {
+    trained(path) || path.contains(".lora.")
+}
+
 impl PretrainedAudioLm {
     /// Whether the parameter at `path` is trained.
     #[must_use]
     pub fn is_trained(path: &str) -> bool {
-        trained(path) || path.contains(".lora.")
+        is_trained(path)
     }
 
     /// Parameters that are trained. Counting allocates none.

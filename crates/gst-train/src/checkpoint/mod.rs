@@ -7,18 +7,20 @@
 
 pub mod moments;
 pub mod state;
+mod trained;
+
+pub(crate) use trained::{evaluated_files, is_average, load_average, load_model, save_average, save_model};
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use gst_affinity::artifact::{Artifact, Document};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::TrainError;
-use crate::files::{self, sync};
+use crate::files::{self, FileMark, sync};
 
 /// Weights of the model, by parameter path.
 pub const WEIGHTS: &str = "model.safetensors";
@@ -60,12 +62,6 @@ impl Artifact for Mark {
     const VERSION: u32 = 2;
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct FileMark {
-    bytes: u64,
-    sha256: String,
-}
-
 impl Checkpoint {
     fn open(folder: PathBuf) -> Result<Self, TrainError> {
         let mark: Document<Mark> = files::read_artifact(&folder.join(MARK))?;
@@ -78,6 +74,15 @@ impl Checkpoint {
         self.folder.join(name)
     }
 
+    /// Paths in it of all its files but the mark.
+    ///
+    /// # Errors
+    /// When the mark cannot be read.
+    pub fn files(&self) -> Result<Vec<String>, TrainError> {
+        let mark: Document<Mark> = files::read_artifact(&self.file(MARK))?;
+        Ok(mark.body.files.into_keys().collect())
+    }
+
     /// Reads every file and compares size and hash with the mark.
     ///
     /// # Errors
@@ -87,18 +92,12 @@ impl Checkpoint {
         for (name, expected) in &mark.body.files {
             let path = self.file(name);
             let damaged = |found: String| TrainError::Damaged { path: path.clone(), found, expected: expected.describe() };
-            let found = file_mark(&path).map_err(|error| damaged(error.to_string()))?;
+            let found = FileMark::of(&path).map_err(|error| damaged(error.to_string()))?;
             if found != *expected {
                 return Err(damaged(found.describe()));
             }
         }
         Ok(())
-    }
-}
-
-impl FileMark {
-    fn describe(&self) -> String {
-        format!("{} bytes, {}", self.bytes, self.sha256)
     }
 }
 
@@ -212,13 +211,23 @@ fn fresh(aside: &Path) -> Result<(), TrainError> {
 /// Syncs what was written and adds the mark.
 fn seal(aside: &Path, step: u64, score: Option<f64>) -> Result<(), TrainError> {
     let mut mark = Mark { step, score, files: BTreeMap::new() };
-    for entry in fs::read_dir(aside).map_err(TrainError::io(aside))? {
-        let path = entry.map_err(TrainError::io(aside))?.path();
-        sync(&path)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        mark.files.insert(name, file_mark(&path).map_err(TrainError::io(&path))?);
-    }
+    mark_all(aside, "", &mut mark.files)?;
     files::write(&aside.join(MARK), &Document::new(mark).to_json()?)
+}
+
+/// Syncs everything in `folder` and adds it to `marks` under its path in the checkpoint.
+fn mark_all(folder: &Path, prefix: &str, marks: &mut BTreeMap<String, FileMark>) -> Result<(), TrainError> {
+    for entry in fs::read_dir(folder).map_err(TrainError::io(folder))? {
+        let path = entry.map_err(TrainError::io(folder))?.path();
+        sync(&path)?;
+        let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
+        if path.is_dir() {
+            mark_all(&path, &format!("{name}/"), marks)?;
+        } else {
+            marks.insert(name, FileMark::of(&path).map_err(TrainError::io(&path))?);
+        }
+    }
+    Ok(())
 }
 
 /// Gives a sealed folder its name. A folder that has it (damaged, or of steps that were lost) steps aside.
@@ -247,23 +256,6 @@ fn folders(checkpoints: &Path) -> Result<Vec<PathBuf>, TrainError> {
 fn is_checkpoint_name(folder: &Path) -> bool {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.strip_prefix("step-").is_some_and(|step| step.parse::<u64>().is_ok())
-}
-
-fn file_mark(path: &Path) -> io::Result<FileMark> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut block = vec![0; 1 << 20];
-    let mut bytes = 0;
-    loop {
-        let read = file.read(&mut block)?;
-        if read == 0 {
-            break;
-        }
-        hasher.update(&block[..read]);
-        bytes += read as u64;
-    }
-    let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(FileMark { bytes, sha256: digest })
 }
 
 #[cfg(test)]

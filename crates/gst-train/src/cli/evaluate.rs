@@ -21,6 +21,9 @@ pub(crate) struct EvaluateArgs {
     /// Folder of datasets [default: the one it was trained on].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Folder of the checkpoints that the model is put together from [default: the one it was trained with].
+    #[arg(long, value_name = "DIR")]
+    weights: Option<PathBuf>,
     /// train, validation or test.
     #[arg(long, default_value_t = Split::Test)]
     split: Split,
@@ -32,9 +35,9 @@ impl EvaluateArgs {
         let mut config = folder.config()?;
         config.data = self.data.unwrap_or(config.data);
         config.device = shared.device.clone().unwrap_or(config.device);
-        config.tokenizer = Some(folder.tokenizer_path());
-        let setup = settings::open(&config)?;
-        let trained = folder.load(&setup.device)?;
+        config.weights = self.weights.or(config.weights);
+        let setup = settings::open(&folder.opened(&config))?;
+        let trained = folder.load(config.weights.as_deref(), &setup.device)?;
         let all: Vec<usize> = (0..setup.datasets().len()).collect();
         let weights: BTreeMap<String, f64> = setup.facts()?.into_iter().map(|facts| (facts.name, facts.weight)).collect();
         let records = EvaluationSet::new(&setup, self.split, &all)?;

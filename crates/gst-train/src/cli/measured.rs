@@ -76,6 +76,6 @@ impl Measured {
         if let Some(path) = &self.sketches {
             files::write(path, measured.sketches.to_bytes()?)?;
         }
-        Ok(Document::new(measured.affinity).from_source("data", setup.fingerprint))
+        Ok(setup.sign(Document::new(measured.affinity))?)
     }
 }

@@ -81,7 +81,7 @@ enum Command {
     /// Score a trained model on a split of the data.
     Evaluate(evaluate::EvaluateArgs),
     #[cfg(feature = "model")]
-    /// Ask a trained model about an audio file.
+    /// Ask a trained model about audio files.
     Ask(ask::AskArgs),
     #[cfg(feature = "model")]
     /// Print a model preset, or plan the memory of a training step.
@@ -125,7 +125,13 @@ impl Shared {
             true => serde_json::to_string_pretty(value).context("the result has no JSON form")?,
             false => text(),
         };
-        match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        self.piece(&format!("{}\n", text.trim_end()))
+    }
+
+    /// A piece of a result that comes little by little, at once on standard output.
+    fn piece(&self, text: &str) -> anyhow::Result<()> {
+        let mut out = std::io::stdout();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),
             _ => Ok(()),
         }

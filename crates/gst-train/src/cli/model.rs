@@ -1,8 +1,10 @@
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
-use gst_model::ModelConfig;
+use gst_model::AudioModelConfig;
 use gst_model::plan::{Load, PROCESS, Part, Plan};
-use gst_train::TrainConfig;
 use gst_train::device::DeviceName;
+use gst_train::{RunFolder, TrainConfig};
 use serde_json::json;
 
 use super::Shared;
@@ -12,15 +14,27 @@ use super::Shared;
 pub(crate) enum ModelCommand {
     /// Print the TOML file of a preset, to copy and change.
     Show {
-        /// mini or small.
+        /// mini, small, or the name of a combination of checkpoints.
         preset: String,
     },
     Plan(PlanArgs),
+    /// Copy what a run has trained, and what is needed to use it, into a folder. Adapters are in PEFT's format.
+    Export {
+        /// Folder of the run.
+        run: PathBuf,
+        /// The folder to make.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
 /// Estimate parameters and memory of a training step from the model's sizes, without making the model.
 ///
-/// Example: gst model plan small --batch 16 --seconds 10
+/// The sizes of a combination of checkpoints come from their config.json under --weights, or for the presets as published.
+///
+/// Examples:
+///   gst model plan small --batch 16 --seconds 10
+///   gst model plan salmonn-13b --batch 8 --seconds 30
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct PlanArgs {
@@ -38,17 +52,26 @@ pub(crate) struct PlanArgs {
     /// Answer tokens of each sample, end-of-sequence included.
     #[arg(long, value_name = "N", default_value_t = 8)]
     answer_tokens: usize,
-    /// Tokens of the tokenizer.
+    /// Tokens of the tokenizer, where the model has none of its own.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().vocabulary)]
     vocabulary: usize,
+    /// Folder of the checkpoints that the model is put together from; only their config.json are read.
+    #[arg(long, value_name = "DIR")]
+    weights: Option<PathBuf>,
 }
 
 impl ModelCommand {
     pub(crate) fn run(self, shared: &Shared) -> anyhow::Result<()> {
         match self {
             Self::Show { preset } => {
-                let file = ModelConfig::preset_file(&preset)?;
-                shared.result(&ModelConfig::preset(&preset)?, || file.to_owned())
+                let file = AudioModelConfig::preset_file(&preset)?;
+                shared.result(&AudioModelConfig::open(&preset)?, || file.to_owned())
+            }
+            Self::Export { run, out } => {
+                let files = RunFolder::open(&run)?.export(&out)?;
+                shared.result(&json!({ "folder": out, "files": files }), || {
+                    format!("{} in {}: {}", files.len(), out.display(), files.join(", "))
+                })
             }
             Self::Plan(args) => args.run(shared),
         }
@@ -57,10 +80,19 @@ impl ModelCommand {
 
 impl PlanArgs {
     fn run(self, shared: &Shared) -> anyhow::Result<()> {
-        let config = ModelConfig::open(&self.model)?.with_vocabulary(self.vocabulary);
+        let mut config = AudioModelConfig::open(&self.model)?;
+        if let Some(config) = config.mini_mut() {
+            config.vocabulary = self.vocabulary;
+        }
         let load = Load { batch: self.batch, seconds: self.seconds, prompt: self.prompt_tokens, answer: self.answer_tokens };
         let device = shared.device.as_deref().unwrap_or("cpu").parse::<DeviceName>()?.open()?;
-        let plan = Plan::from_scratch(&config, load, &device)?;
+        let plan = match &config {
+            AudioModelConfig::Mini(config) => Plan::from_scratch(config, load, &device)?,
+            AudioModelConfig::Pretrained(preset) => {
+                let sizes = self.weights.as_deref().map_or_else(|| preset.published(), |root| preset.parts(root))?;
+                Plan::pretrained(preset, &sizes, load, &device)?
+            }
+        };
         let result = json!({
             "model": config,
             "plan": plan,

@@ -19,9 +19,12 @@ pub(crate) struct Settings {
     /// Only these datasets, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Option<Vec<String>>,
-    /// Model: mini, small, or a TOML file (`gst model show mini` prints one to copy).
+    /// Model: a preset, or a TOML file (`gst model show mini` prints one to copy).
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<String>,
+    /// Folder of the checkpoints that a pretrained model is put together from.
+    #[arg(long, value_name = "DIR")]
+    weights: Option<PathBuf>,
     /// Tokenizer file; one is trained on the training texts when absent.
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
@@ -85,6 +88,7 @@ impl Settings {
         config.tokenizer = self.tokenizer.clone().or(config.tokenizer);
         config.only = self.only.clone().unwrap_or(config.only);
         config.model = self.model.clone().unwrap_or(config.model);
+        config.weights = self.weights.clone().or(config.weights);
         config.validation_share = self.validation_share.unwrap_or(config.validation_share);
         config.limit = self.limit.or(config.limit);
         config.exclude_overlap |= self.exclude_overlap;

@@ -96,8 +96,8 @@ impl TrainArgs {
                 return Err(TrainError::Changed { path: run.to_owned(), differences }.into());
             }
         }
-        let opened = TrainConfig { tokenizer: Some(source.tokenizer_path()), ..config.clone() };
-        let setup = settings::open(&opened).context("the run cannot be continued (give `--data DIR` if its data has moved)")?;
+        let setup = settings::open(&source.opened(&config))
+            .context("the run cannot be continued (give `--data DIR` if its data has moved)")?;
         let (trainer, folder) = match &self.fork {
             None => (Trainer::resume(&setup, &config, schedule.as_ref(), source)?, run.to_owned()),
             Some(target) => {

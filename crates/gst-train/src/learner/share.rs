@@ -1,8 +1,7 @@
 //! How much of a step's gradient each sample makes, without a backward pass of its own.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::log_softmax;
-use gst_model::AnswerLogits;
+use gst_model::Answers;
 
 /// What a part's answers say of one sample.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -21,13 +20,11 @@ pub(crate) struct SampleShare {
 /// squared norm is Σp² − 2 p_y + 1, and p_y = exp(−loss). Logits of different samples are different variables: squared norms add up.
 /// This is the norm at the last layer's output, which Katharopoulos and Fleuret (2018, arXiv 1803.00942, section 3.2) use as an upper
 /// bound, up to a factor that the samples share, of a sample's gradient norm over all parameters. It is not that norm.
-pub(crate) fn per_sample(answers: &AnswerLogits, losses: Tensor<1>) -> Vec<SampleShare> {
-    let doubled = log_softmax(answers.logits.clone().inner(), 1).mul_scalar(2.0).exp();
-    let [count, _] = doubled.dims();
+pub(crate) fn per_sample(answers: &Answers) -> Vec<SampleShare> {
     // One transfer from the device for both.
-    let both = Tensor::cat(vec![losses.inner(), doubled.sum_dim(1).reshape([count])], 0).into_data();
+    let both = Tensor::cat(vec![answers.losses.clone().inner(), answers.squares.clone()], 0).into_data();
     let both: Vec<f64> = both.iter::<f32>().map(f64::from).collect();
-    let (losses, squares) = both.split_at(count);
+    let (losses, squares) = both.split_at(both.len() / 2);
     let mut start = 0;
     let sample = |&length: &usize| {
         let rows = start..start + length;
@@ -45,6 +42,7 @@ pub(crate) fn per_sample(answers: &AnswerLogits, losses: Tensor<1>) -> Vec<Sampl
 #[cfg(test)]
 mod tests {
     use burn::tensor::Device;
+    use gst_model::AnswerLogits;
 
     use super::*;
 
@@ -58,8 +56,9 @@ mod tests {
         )
         .require_grad();
         let answers = AnswerLogits { logits: logits.clone(), targets: vec![0, 3, 2, 2], lengths: vec![1, 3] };
+        let answers = Answers::from(answers);
         let losses = answers.token_losses();
-        let found = per_sample(&answers, losses.clone());
+        let found = per_sample(&answers);
         let gradients = losses.clone().sum().backward();
         let rows: Vec<f64> = logits.grad(&gradients).unwrap().into_data().iter::<f32>().map(f64::from).collect();
         let squared = |rows: &[f64]| rows.iter().map(|value| value * value).sum::<f64>();

@@ -14,7 +14,7 @@ impl ModuleVisitor for Values {
     }
 }
 
-fn values(model: &MiniAudioLm) -> Vec<f32> {
+fn values(model: &AudioModel) -> Vec<f32> {
     let mut values = Values(Vec::new());
     model.visit(&mut values);
     values.0
@@ -36,14 +36,14 @@ fn setup(data: &Path) -> (Setup, TrainConfig, Schedule) {
         ..TrainConfig::default()
     };
     let mut setup = Setup::open(&config).unwrap();
-    setup.model.dropout = 0.0;
+    setup.model.mini_mut().unwrap().dropout = 0.0;
     let params = ScheduleParams { strategy: Strategy::MixAll, steps: 4, batch_size: 16, ..ScheduleParams::default() };
     let schedule = Schedule::new(&setup.facts().unwrap(), None, &params).unwrap();
     (setup, config, schedule)
 }
 
 /// One step from `model`: other tests of this process draw from the generator that fresh weights come from.
-fn step(setup: &Setup, config: &TrainConfig, schedule: &Schedule, model: &MiniAudioLm) -> (Vec<f32>, Event) {
+fn step(setup: &Setup, config: &TrainConfig, schedule: &Schedule, model: &AudioModel) -> (Vec<f32>, Event) {
     let batcher = Batcher::new(setup, schedule, config).unwrap();
     let mut learner = Learner::new(setup, config, schedule).unwrap();
     (learner.model, learner.optimizer) = (model.clone(), adamw(model, config).unwrap());

@@ -4,11 +4,13 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
+use super::is_frozen;
+
 /// Moves `average` towards `model`: a ← d·a + (1 − d)·w after the `done`-th update, with d = min(`decay`, (1 + n) / (10 + n)) and n
 /// the updates before it, so that a young average is not held down by the initial weights (as in TensorFlow's
 /// `ExponentialMovingAverage`). Nothing else is remembered: an average that was saved goes on as if it never stopped.
 ///
-/// Both must have the same parameters; those that `average` has alone stay as they are.
+/// Both must have the same parameters; those that `average` has alone, and those that are frozen, stay as they are.
 pub fn follow<M: Module>(average: M, model: &M, decay: f64, done: u64) -> M {
     // A map from parameter to tensor of any rank; these are weights, not gradients.
     let mut weights = Weights { by_id: GradientsParams::new() };
@@ -23,7 +25,9 @@ struct Weights {
 
 impl ModuleVisitor for Weights {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.by_id.register(param.id, param.val().inner());
+        if !is_frozen(param) {
+            self.by_id.register(param.id, param.val().inner());
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use burn::module::{Module, ModuleVisitor, Param, ParamGroup, ParamId};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::is_frozen;
 use crate::TrainError;
 
 /// Parameter paths that an error message names.
@@ -66,7 +67,7 @@ pub(crate) fn resolve<M: Module>(model: &M, weight_decay: f64, groups: &[Paramet
         }
         if !matched.contains(&Some(number)) {
             let paths: Vec<_> = parameters.found.iter().take(NAMED_PATHS).map(|parameter| parameter.path.as_str()).collect();
-            return Err(refuse(format!("no parameter has such a path; there are {}, …", paths.join(", "))));
+            return Err(refuse(format!("no parameter that is trained has such a path; there are {}, …", paths.join(", "))));
         }
     }
     let mut resolved: Vec<Resolved> = Vec::new();
@@ -106,6 +107,9 @@ impl ModuleVisitor for Parameters {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if is_frozen(param) {
+            return;
+        }
         self.found.push(Parameter { path: self.path.join("."), id: param.id, matrix: D > 1 });
     }
 }

@@ -11,7 +11,7 @@
 
 use burn::module::Module;
 use gst_affinity::{CommutatorSample, Cost, DatasetFacts, LossTable, Metric};
-use gst_model::{AudioLm, MiniAudioLm};
+use gst_model::{AudioLm, AudioModel};
 use gst_schedule::{Schedule, ScheduleParams, Strategy};
 
 use super::ProbeConfig;
@@ -149,7 +149,7 @@ impl Directed {
         for dataset in 0..context.facts.len() {
             let (batch, cost) = gradients.batch(dataset, repeat)?;
             self.trained += cost + cost;
-            let loss = |model: &MiniAudioLm| model.answer_logits(&batch).token_losses().mean();
+            let loss = |model: &AudioModel| model.answers(&batch).token_losses().mean();
             let product = gradients.probe.hessian_vector(&gradients.model, mixture, loss)?;
             sample.products.push(if gradients.sketcher.is_exact() { product } else { gradients.sketcher.sketch(&product) });
             sample.gradients.push(found.samples.batches(dataset)[other].clone());
@@ -186,8 +186,7 @@ impl Directed {
             let schedule = Schedule::new(&[alone], None, &params)?;
             let config = TrainConfig { seed, ..context.config.clone() };
             let batcher = Batcher::new(context.setup, &schedule, &config)?;
-            let mut learner = Learner::new(context.setup, &config, &schedule)?;
-            learner.model = context.model.clone();
+            let mut learner = Learner::of(context.setup, &config, &schedule, context.model.clone())?;
             for step in 0..schedule.steps {
                 learner.step(&batcher.step(step)?, &schedule, &batcher, &|| false)?;
             }
@@ -204,7 +203,7 @@ impl Directed {
     /// Mean loss of every dataset on its probe batches `batches`.
     fn losses(
         &mut self,
-        model: &MiniAudioLm,
+        model: &AudioModel,
         gradients: &Gradients<'_>,
         batches: std::ops::Range<usize>,
         context: &Context<'_>,
@@ -214,7 +213,7 @@ impl Directed {
             let (mut sum, mut tokens) = (0.0, 0);
             for index in batches.clone() {
                 let (batch, cost) = gradients.batch(dataset, index)?;
-                let scores = model.answer_logits(&batch).scores();
+                let scores = model.answers(&batch).scores();
                 sum += scores.iter().map(|scores| scores.loss).sum::<f64>();
                 tokens += scores.iter().map(|scores| scores.tokens).sum::<usize>();
                 self.forward += cost;
@@ -232,7 +231,7 @@ pub(super) struct Context<'a> {
     pub(super) probe: &'a ProbeConfig,
     pub(super) facts: &'a [DatasetFacts],
     /// The model in training, dropout on.
-    pub(super) model: &'a MiniAudioLm,
+    pub(super) model: &'a AudioModel,
     /// Whether this is the last probe point, where what is too costly for all of them is measured.
     pub(super) is_last: bool,
 }

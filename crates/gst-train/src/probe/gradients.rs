@@ -6,7 +6,7 @@ use std::time::Instant;
 use burn::module::{Flag, Module, ModuleMapper, Param};
 use gst_affinity::{Cost, DatasetFacts, GradientProbe, GradientSamples, Preconditioner, SketchParams, Sketcher};
 use gst_data::{Example, Split};
-use gst_model::{AudioLm, Batch, MiniAudioLm};
+use gst_model::{AudioLm, AudioModel, Batch};
 
 use super::ProbeConfig;
 use crate::batches::{collate, example_cost};
@@ -31,7 +31,7 @@ pub(super) struct Gradients<'a> {
     datasets: &'a [usize],
     /// Record indices of each probe batch of each dataset. No clip is in two batches.
     batches: Vec<Vec<Vec<usize>>>,
-    pub(super) model: MiniAudioLm,
+    pub(super) model: AudioModel,
     pub(super) probe: GradientProbe,
     pub(super) parameters: u64,
     pub(super) sketcher: Sketcher,
@@ -63,7 +63,7 @@ impl Whole {
 impl<'a> Gradients<'a> {
     pub(super) fn new(
         setup: &'a Setup,
-        model: &MiniAudioLm,
+        model: &AudioModel,
         config: &ProbeConfig,
         datasets: &'a [usize],
         run_seed: u64,
@@ -124,7 +124,7 @@ impl<'a> Gradients<'a> {
     pub(super) fn of(&self, dataset: usize, index: usize) -> Result<(Vec<f32>, Cost), TrainError> {
         let (batch, cost) = self.batch(dataset, index)?;
         let model = self.model.clone().fork(&self.setup.device);
-        let loss = model.answer_logits(&batch).token_losses().mean();
+        let loss = model.answers(&batch).token_losses().mean();
         Ok((self.probe.gradient(&model, loss)?, cost))
     }
 
@@ -134,7 +134,7 @@ impl<'a> Gradients<'a> {
         let load = |&record: &usize| source.load(Split::Train, self.datasets[dataset], record);
         let examples = self.batches[dataset][index].iter().map(load).collect::<Result<Vec<Example>, _>>()?;
         let cost = examples.iter().fold(Cost::default(), |cost, example| cost + example_cost(example));
-        Ok((collate(examples.iter(), source.tokenizer().eos_id())?, cost))
+        Ok((collate(examples.iter(), source.dialogue().eos())?, cost))
     }
 }
 

@@ -16,7 +16,7 @@ use gst_affinity::source::SavedSketches;
 use gst_affinity::{
     Affinity, Cost, DatasetFacts, EstimateParams, GradientSamples, Measurements, Metric, ProbeFacts, SketchParams,
 };
-use gst_model::MiniAudioLm;
+use gst_model::AudioModel;
 use gst_schedule::{Schedule, ScheduleParams, Strategy};
 use serde::{Deserialize, Serialize};
 
@@ -213,7 +213,7 @@ pub fn measure_at(
     setup: &Setup,
     config: &TrainConfig,
     probe: &ProbeConfig,
-    model: &MiniAudioLm,
+    model: &AudioModel,
     datasets: &[usize],
     facts: Vec<DatasetFacts>,
 ) -> Result<Affinity, TrainError> {

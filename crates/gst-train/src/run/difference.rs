@@ -7,13 +7,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 use gst_data::Split;
+use gst_model::AudioModelConfig;
 
 use crate::{Setup, TrainConfig, TrainError};
 
-/// Settings that may change when a run goes on: where the data lies and how it is read, the device, what is saved and
-/// when it is enough. None of them moves a sample or (the device aside) a bit.
+/// Settings that may change when a run goes on: where data and checkpoints lie and how they are read, the device, what is saved
+/// and when it is enough. None of them moves a sample or (the device aside) a bit.
 const FREE: &[&str] = &[
     "data",
+    "weights",
     "checks",
     "device",
     "workers",
@@ -69,6 +71,16 @@ pub fn of_schedules(run: &Schedule, given: &Schedule) -> Result<Vec<Difference>,
     let replayed = if given.decisions.is_empty() { given.replay(&run.decisions).ok() } else { None };
     let mut found = Vec::new();
     compare("schedule", &value(run)?, &value(replayed.as_ref().unwrap_or(given))?, &mut found);
+    Ok(found)
+}
+
+/// Sizes or parts that the opened model has otherwise than the run's, whose file may have changed since.
+///
+/// # Errors
+/// [`TrainError::Io`] when a configuration has no JSON form.
+pub fn of_models(run: &AudioModelConfig, given: &AudioModelConfig) -> Result<Vec<Difference>, TrainError> {
+    let mut found = Vec::new();
+    compare("model", &value(run)?, &value(given)?, &mut found);
     Ok(found)
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::difference::{self, Difference};
 use crate::checkpoint::state::{RunState, Scores};
-use crate::checkpoint::{self, AVERAGE, Checkpoint, MOMENTS, SCHEDULE, STATE, WEIGHTS};
+use crate::checkpoint::{self, Checkpoint, SCHEDULE, STATE};
 use crate::ledger::LedgerState;
 use crate::{RunFolder, Setup, TrainConfig, TrainError, files, trainer};
 
@@ -70,6 +70,7 @@ impl Fork {
         let mut changed = difference::of_settings(&source.config()?, config)?;
         let fingerprint = state.made_from.get("data").map_or("", String::as_str);
         changed.extend(difference::of_data(&before.body, fingerprint, setup));
+        source.check_weights(setup.weights.as_ref())?;
         let (planned, after) = match schedule {
             Some(given) => {
                 let differences = difference::of_schedules(&before.body, &given.body)?;
@@ -97,12 +98,12 @@ impl Fork {
         let _lock = target.lock()?;
         target.begin(setup, config, &after)?;
         let bytes = copy_metrics(source, target, state.body.ledger.metrics_bytes)?;
-        let state = Document {
-            made_from: [("data".to_owned(), setup.fingerprint.clone())].into(),
-            body: carried(state.body, planned, config, &before.body, &after.body, bytes),
-        };
-        let average = config.ema.filter(|_| checkpoint.file(AVERAGE).is_file()).map(|_| AVERAGE);
-        copy(&checkpoint, [WEIGHTS, MOMENTS].into_iter().chain(average), target, &after, &state)?;
+        let made_from = state.made_from.into_iter().chain([("data".to_owned(), setup.fingerprint.clone())]).collect();
+        let state = Document { made_from, body: carried(state.body, planned, config, &before.body, &after.body, bytes) };
+        let mut names = checkpoint.files()?;
+        names.retain(|name| ![SCHEDULE, STATE].contains(&name.as_str()));
+        names.retain(|name| config.ema.is_some() || !checkpoint::is_average(name));
+        copy(&checkpoint, &names, target, &after, &state)?;
         files::write(&target.root().join("fork.json"), &Document::new(fork.clone()).to_json()?)?;
         Ok(fork)
     }
@@ -133,15 +134,16 @@ fn carried(
 /// The checkpoint's files `names` with another schedule and state.
 fn copy(
     checkpoint: &Checkpoint,
-    names: impl Iterator<Item = &'static str>,
+    names: &[String],
     target: &RunFolder,
     schedule: &Document<Schedule>,
     state: &Document<RunState>,
 ) -> Result<(), TrainError> {
     checkpoint::write(&target.checkpoints(), checkpoint.step, checkpoint.score, |folder| {
         for name in names {
-            let path = checkpoint.file(name);
-            std::fs::copy(&path, folder.join(name)).map_err(TrainError::io(&path))?;
+            let (path, to) = (checkpoint.file(name), folder.join(name));
+            to.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(TrainError::io(&to))?;
+            std::fs::copy(&path, to).map_err(TrainError::io(&path))?;
         }
         files::write(&folder.join(SCHEDULE), &schedule.to_json()?)?;
         files::write(&folder.join(STATE), &state.to_json()?)

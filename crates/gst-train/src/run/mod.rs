@@ -5,6 +5,7 @@
 //! | `config.toml` | the settings ([`TrainConfig`]) |
 //! | `schedule.json` | the schedule that was followed, with the decisions taken on the way |
 //! | `tokenizer.json`, `model.json` | what is needed to use the weights |
+//! | `weights.json` | the checkpoints that the model is put together from, with their hashes; there only when it is ([`WeightFiles`]) |
 //! | `metrics.jsonl` | every step and evaluation ([`crate::ledger`]) |
 //! | `quarantine.jsonl` | broken samples; there only when there are any ([`crate::quarantine`]) |
 //! | `checkpoints/step-N/` | everything that is needed to go on after step N ([`crate::checkpoint`]) |
@@ -18,16 +19,20 @@ pub mod lock;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use burn::tensor::Device;
 use gst_affinity::artifact::Document;
 use gst_data::mel::LogMel;
 use gst_data::text::TextTokenizer;
-use gst_model::{MiniAudioLm, ModelConfig, weights};
+use gst_data::{Dialogue, FrontEnd, Plain};
+use gst_model::{AudioModel, AudioModelConfig};
 use gst_schedule::Schedule;
 
-use crate::checkpoint::{self, AVERAGE, Checkpoint, WEIGHTS};
+use crate::checkpoint::{self, Checkpoint};
 use crate::files::{read_artifact, sync, write};
 use crate::ledger::RunResult;
+use crate::setup::{WeightFiles, Weights};
 use crate::{Setup, TrainConfig, TrainError};
 use lock::RunLock;
 
@@ -159,6 +164,12 @@ impl RunFolder {
         self.root.join("tokenizer.json")
     }
 
+    /// `weights.json`.
+    #[must_use]
+    pub fn weights_path(&self) -> PathBuf {
+        self.root.join("weights.json")
+    }
+
     /// Writes everything that is known before step 0, `config.toml` last.
     ///
     /// # Errors
@@ -169,6 +180,9 @@ impl RunFolder {
         checkpoint::clean(&checkpoints)?;
         let model = serde_json::to_string_pretty(&setup.model).map_err(std::io::Error::from);
         write(&self.model_path(), &model.map_err(TrainError::io(&self.model_path()))?)?;
+        if let Some(weights) = &setup.weights {
+            write(&self.weights_path(), &Document::new(weights.files()?.clone()).to_json()?)?;
+        }
         setup.source.tokenizer().save(&self.tokenizer_path())?;
         sync(&self.tokenizer_path())?;
         self.keep(config, schedule)
@@ -207,6 +221,43 @@ impl RunFolder {
         TrainConfig::read(&self.config_path())
     }
 
+    /// `config` with which the run's data is opened: with the run's own tokenizer, where no checkpoint has one.
+    #[must_use]
+    pub fn opened(&self, config: &TrainConfig) -> TrainConfig {
+        let tokenizer = config.weights.is_none().then(|| self.tokenizer_path());
+        TrainConfig { tokenizer, ..config.clone() }
+    }
+
+    /// The sizes or parts of the run's model; nothing when the run was killed before they were written.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] when they cannot be read.
+    pub fn model(&self) -> Result<Option<AudioModelConfig>, TrainError> {
+        let path = self.model_path();
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).map_err(TrainError::io(&path))?;
+        let model = serde_json::from_str(&text);
+        model.map(Some).map_err(|error| TrainError::Config { path, reason: error.to_string() })
+    }
+
+    /// Compares checkpoints with those that the run began with; a model that trains from scratch has none.
+    ///
+    /// # Errors
+    /// [`TrainError::OtherWeights`] names the files that differ.
+    pub fn check_weights(&self, weights: Option<&Weights>) -> Result<(), TrainError> {
+        let Some(weights) = weights else { return Ok(()) };
+        let kept: Document<WeightFiles> = read_artifact(&self.weights_path())?;
+        let found = weights.files()?;
+        let files = kept.body.differing(found);
+        if files.is_empty() {
+            return Ok(());
+        }
+        let (root, run) = (found.root.clone(), self.root.clone());
+        Err(TrainError::OtherWeights { root, run, trained_on: kept.body.root, files })
+    }
+
     /// The schedule of the run.
     ///
     /// # Errors
@@ -231,41 +282,83 @@ impl RunFolder {
         Ok(checkpoint)
     }
 
-    /// Model, tokenizer and features of the run at its newest checkpoint, ready to answer on `device`.
+    /// Copies what was trained, as it is at the run's newest checkpoint, and what is needed to use it into a new folder: the moving
+    /// average where one was kept, else the weights. Adapters are in PEFT's format (`adapter/`). Returns the names of the files.
+    ///
+    /// # Errors
+    /// [`TrainError::RunFolder`] when the folder holds something or there is no checkpoint; [`TrainError::Io`].
+    pub fn export(&self, to: &Path) -> Result<Vec<String>, TrainError> {
+        if to.exists() && fs::read_dir(to).map_err(TrainError::io(to))?.next().is_some() {
+            return Err(TrainError::RunFolder { path: to.to_owned(), reason: "it is not empty; choose another --out".into() });
+        }
+        let checkpoint = self.checkpoint(None)?;
+        let trained = checkpoint::evaluated_files(&checkpoint)?.into_iter().map(|(from, name)| (checkpoint.file(&from), name));
+        let beside = [self.model_path(), self.tokenizer_path(), self.weights_path()].into_iter().filter(|path| path.is_file());
+        let beside = beside.map(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            (path, name)
+        });
+        let mut names = Vec::new();
+        for (from, name) in trained.chain(beside) {
+            let bytes = fs::read(&from).map_err(TrainError::io(&from))?;
+            write(&to.join(&name), bytes)?;
+            names.push(name);
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Model, tokenizer and features of the run at its newest checkpoint, ready to answer on `device`. Checkpoints that the model
+    /// is put together from lie in `weights`, or where the run found them.
     ///
     /// # Errors
     /// When a file is absent, or the weights are of another model.
-    pub fn load(&self, device: &burn::tensor::Device) -> Result<Trained, TrainError> {
-        let path = self.model_path();
-        let text = fs::read_to_string(&path).map_err(TrainError::io(&path))?;
-        let config: ModelConfig =
-            serde_json::from_str(&text).map_err(|error| TrainError::Config { path: path.clone(), reason: error.to_string() })?;
-        let tokenizer = TextTokenizer::from_file(&self.tokenizer_path())?;
-        if tokenizer.vocab_size() != config.vocabulary {
-            let reason = format!(
-                "its tokenizer.json has {} tokens, its model.json {}: they are of different runs",
-                tokenizer.vocab_size(),
-                config.vocabulary
-            );
-            return Err(self.refuse(reason));
+    pub fn load(&self, weights: Option<&Path>, device: &Device) -> Result<Trained, TrainError> {
+        let model = self.model()?.ok_or_else(|| self.refuse("it has no model.json".into()))?;
+        match model {
+            AudioModelConfig::Mini(config) => {
+                let tokenizer = TextTokenizer::from_file(&self.tokenizer_path())?;
+                if tokenizer.vocab_size() != config.vocabulary {
+                    let reason = format!(
+                        "its tokenizer.json has {} tokens, its model.json {}: they are of different runs",
+                        tokenizer.vocab_size(),
+                        config.vocabulary
+                    );
+                    return Err(self.refuse(reason));
+                }
+                let checkpoint = self.checkpoint(None)?;
+                let model = checkpoint::load_average(AudioModel::Mini(config.init(0, device)?), &checkpoint)?;
+                let front_end = FrontEnd::new(LogMel::new(config.mels)?);
+                let dialogue = Arc::new(Plain(Arc::new(tokenizer.clone())));
+                Ok(Trained { model, tokenizer, dialogue, front_end, step: checkpoint.step })
+            }
+            AudioModelConfig::Pretrained(preset) => {
+                let own = self.config()?.weights;
+                let root = weights.or(own.as_deref()).ok_or_else(|| self.refuse("its config.toml names no `weights`".into()))?;
+                let weights = Weights::open(*preset, root)?;
+                self.check_weights(Some(&weights))?;
+                let checkpoint = self.checkpoint(None)?;
+                let model = AudioModel::Pretrained(weights.model(0, device)?);
+                let model = checkpoint::load_average(model, &checkpoint)?;
+                let combination = &weights.combination;
+                let (front_end, dialogue) = (combination.front_end()?, combination.dialogue());
+                let tokenizer = combination.tokenizer.clone();
+                Ok(Trained { model, tokenizer, dialogue, front_end, step: checkpoint.step })
+            }
         }
-        let checkpoint = self.checkpoint(None)?;
-        let mut model = config.init(0, device)?;
-        let average = checkpoint.file(AVERAGE);
-        weights::load(&mut model, &if average.is_file() { average } else { checkpoint.file(WEIGHTS) })?;
-        let mel = LogMel::new(config.mels)?;
-        Ok(Trained { model, tokenizer, mel, step: checkpoint.step })
     }
 }
 
 /// A trained model and what it needs to listen and to speak.
 pub struct Trained {
     /// The model, not in training.
-    pub model: MiniAudioLm,
+    pub model: AudioModel,
     /// Text to tokens and back.
     pub tokenizer: TextTokenizer,
+    /// How it is asked.
+    pub dialogue: Arc<dyn Dialogue>,
     /// Audio to features.
-    pub mel: LogMel,
+    pub front_end: FrontEnd,
     /// Optimizer steps it was trained for.
     pub step: u64,
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, dead_code, reason = "test support: a failure here fails the test; not every test uses all of it")]
 
 #[cfg(feature = "model")]
+pub(crate) mod checkpoints;
+#[cfg(feature = "model")]
 pub(crate) mod tiny;
 
 use std::path::{Path, PathBuf};

@@ -28,9 +28,10 @@ pub(crate) fn config(bench: &Bench) -> TrainConfig {
 /// The data of a bench with a model of a few thousand parameters.
 pub(crate) fn setup(config: &TrainConfig) -> Setup {
     let mut setup = Setup::open(config).unwrap();
-    setup.model.channels = [4, 4];
-    (setup.model.width, setup.model.heads, setup.model.hidden) = (8, 2, 8);
-    (setup.model.encoder_layers, setup.model.decoder_layers) = (1, 1);
+    let model = setup.model.mini_mut().unwrap();
+    model.channels = [4, 4];
+    (model.width, model.heads, model.hidden) = (8, 2, 8);
+    (model.encoder_layers, model.decoder_layers) = (1, 1);
     setup
 }
 

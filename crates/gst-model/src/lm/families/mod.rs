@@ -29,15 +29,8 @@ impl LmConfig {
     /// [`PretrainedError`] when a file is absent or damaged, the family is not in [`FAMILIES`], or a size cannot be built.
     pub fn read(folder: &Path) -> Result<Self, PretrainedError> {
         let path = folder.join("config.json");
-        let raw: Raw = read_json(&path)?;
-        let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == raw.model_type) else {
-            let known: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
-            return Err(PretrainedError::config(&path, "model_type", &raw.model_type, known.join(", ")));
-        };
-        if let Some(found) = raw.hidden_act.as_ref().filter(|found| *found != "silu") {
-            return Err(PretrainedError::config(&path, "hidden_act", found, "silu"));
-        }
-        let mut config = read(&raw, &path)?.checked(&path)?;
+        let text = std::fs::read_to_string(&path).map_err(PretrainedError::io(&path))?;
+        let mut config = Self::parse(&text, &path)?;
         let generation = folder.join("generation_config.json");
         if generation.is_file() {
             let stops: Stops = read_json(&generation)?;
@@ -46,6 +39,22 @@ impl LmConfig {
             }
         }
         Ok(config)
+    }
+
+    /// What the text of a `config.json` says; `path` is where it comes from.
+    ///
+    /// # Errors
+    /// As [`LmConfig::read`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, PretrainedError> {
+        let raw: Raw = serde_json::from_str(text).map_err(|error| PretrainedError::format(path, error.to_string()))?;
+        let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == raw.model_type) else {
+            let known: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
+            return Err(PretrainedError::config(path, "model_type", &raw.model_type, known.join(", ")));
+        };
+        if let Some(found) = raw.hidden_act.as_ref().filter(|found| *found != "silu") {
+            return Err(PretrainedError::config(path, "hidden_act", found, "silu"));
+        }
+        read(&raw, path)?.checked(path)
     }
 }
 

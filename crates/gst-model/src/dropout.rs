@@ -30,6 +30,7 @@ pub fn seeded<T>(seed: u64, pass: impl FnOnce() -> T) -> T {
 /// Dropout (Srivastava et al. 2014): in training each value is 0 with probability p and 1 / (1 − p) times itself otherwise.
 #[derive(Module, Debug)]
 pub struct Dropout {
+    #[allow(clippy::disallowed_types, reason = "wrapped here, used where this thread has no seed")]
     dropout: nn::Dropout,
 }
 

@@ -1,11 +1,12 @@
 //! One post-norm layer of the Q-Former.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Device, Tensor};
 
 use super::{INITIAL, QFormerConfig};
+use crate::dropout::Dropout;
 
 /// Self-attention among the queries, cross-attention to the frames in every n-th layer, then the queries' feed-forward part.
 #[derive(Module, Debug)]
@@ -57,7 +58,7 @@ impl QFormerAttention {
             key: linear(memory, width, device),
             value: linear(memory, width, device),
             output: Output::new(config, width, device),
-            dropout: DropoutConfig::new(config.attention_probs_dropout_prob).init(),
+            dropout: Dropout::new(config.attention_probs_dropout_prob),
             heads: config.num_attention_heads,
         }
     }
@@ -96,7 +97,7 @@ impl Output {
         Self {
             dense: linear(input, config.hidden_size, device),
             norm: LayerNormConfig::new(config.hidden_size).with_epsilon(config.layer_norm_eps).init(device),
-            dropout: DropoutConfig::new(config.hidden_dropout_prob).init(),
+            dropout: Dropout::new(config.hidden_dropout_prob),
         }
     }
 

@@ -14,9 +14,10 @@ pub(crate) use window::salmonn_name;
 pub use window::{WindowQFormer, WindowQFormerConfig};
 
 use burn::module::{Initializer, Module};
-use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig};
+use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
 
+use crate::dropout::Dropout;
 use crate::pretrained::{Checkpoint, Loading, Precision, PretrainedError};
 
 /// BERT's `initializer_range`.
@@ -35,7 +36,7 @@ impl QFormer {
     pub(crate) fn new(config: &QFormerConfig, device: &Device) -> Self {
         Self {
             layernorm: LayerNormConfig::new(config.hidden_size).with_epsilon(config.layer_norm_eps).init(device),
-            dropout: DropoutConfig::new(config.hidden_dropout_prob).init(),
+            dropout: Dropout::new(config.hidden_dropout_prob),
             layer: (0..config.num_hidden_layers).map(|index| QFormerLayer::new(config, index, device)).collect(),
         }
     }

@@ -84,14 +84,17 @@ def sketch(gradient, size, seed):
     seed = mix(seed ^ 0x9E3779B97F4A7C15)
     bounds = [size * part // 4 for part in range(5)]
     sums = np.zeros(size)
+    parts = (0x8C5F39D10B6EA247, 0x2F9AC4037D18E65B, 0xE3167BA854C90D2F, 0x59D20E74A1F3863C)
     for index, value in enumerate(gradient):
-        first = mix(seed ^ (index * 0x9E3779B97F4A7C15 & MASK))
-        second = mix(first ^ 0xD1B54A32D192ED03)
-        words = [first & 0xFFFFFFFF, first >> 32, second & 0xFFFFFFFF, second >> 32]
-        for part, word in enumerate(words):
+        block, position = divmod(index, 64)
+        hashed = mix(seed ^ (block * 0x9E3779B97F4A7C15 & MASK))
+        for part, constant in enumerate(parts):
+            place = mix(hashed ^ constant)
+            signs = mix(place ^ 0xD1B54A32D192ED03)
             width = bounds[part + 1] - bounds[part]
-            row = bounds[part] + (((word >> 1) * width) >> 31)
-            sums[row] += -0.5 * value if word & 1 else 0.5 * value
+            start = (place >> 32) * width >> 32
+            row = bounds[part] + (start + position) % width
+            sums[row] += -0.5 * value if signs >> position & 1 else 0.5 * value
     return sums
 
 

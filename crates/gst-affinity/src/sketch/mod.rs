@@ -1,7 +1,7 @@
 //! Gradients kept small: a seeded sparse sign projection, by hash, so that no matrix is stored.
 //!
-//! Every coordinate of a gradient of P values is added, with a sign, to [`NONZEROS`] of the k values of its sketch. Which
-//! ones, and the signs, are a hash of the seed and the coordinate's index: two gradients sketched with equal
+//! Every coordinate of a gradient of P values is added, with a sign, to [`NONZEROS`] of the k values of its sketch. The signs are a
+//! hash of the seed and the coordinate's index, and so are the places, 64 neighbours at a time: two gradients sketched with equal
 //! [`SketchParams`] can be compared, wherever and in whatever order their parts came. For any x and y, ⟨sketch x, sketch y⟩
 //! has mean ⟨x, y⟩ and variance of at most about (‖x‖²‖y‖² + ⟨x, y⟩²) / k (Kane and Nelson, *Sparser Johnson-Lindenstrauss
 //! Transforms*, 2014). Time O(P), memory O(k).

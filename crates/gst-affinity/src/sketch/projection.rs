@@ -11,6 +11,14 @@ pub const NONZEROS: usize = 4;
 /// 1 / √[`NONZEROS`].
 const SCALE: f64 = 0.5;
 
+/// Coordinates that go to neighbouring values of the sketch, each with a sign of its own. Two coordinates of different blocks
+/// meet as seldom as if each had a place of its own, two of one block never do (where a range is at least as wide), and adding
+/// neighbours to neighbours is ten times as fast.
+const BLOCK: usize = 64;
+
+/// Tells the ranges' hashes of one block apart.
+const PARTS: [u64; NONZEROS] = [0x8c5f_39d1_0b6e_a247, 0x2f9a_c403_7d18_e65b, 0xe316_7ba8_54c9_0d2f, 0x59d2_0e74_a1f3_863c];
+
 /// Coordinates that one task takes. Fixed, so that the order of additions does not depend on the number of threads.
 const CHUNK: usize = 1 << 18;
 
@@ -55,28 +63,67 @@ impl Projection {
     }
 
     fn scatter(&self, sums: &mut [f64], offset: u64, values: &[f32]) {
-        for (index, &value) in values.iter().enumerate() {
-            let scaled = SCALE * f64::from(value);
-            for (row, negative) in self.rows(offset.wrapping_add(index as u64)) {
-                sums[row as usize] += if negative { -scaled } else { scaled };
-            }
+        let within = (offset % BLOCK as u64) as usize;
+        let (first, rest) = values.split_at(values.len().min(BLOCK - within));
+        let block = offset / BLOCK as u64;
+        self.add_block(sums, block, within, first);
+        for (values, block) in rest.chunks(BLOCK).zip(block + 1..) {
+            self.add_block(sums, block, 0, values);
         }
     }
 
-    /// Where a coordinate goes, and with which sign: 128 bits of hash give 32 to each of the four ranges.
-    #[inline]
-    fn rows(&self, coordinate: u64) -> [(u32, bool); NONZEROS] {
-        let first = mix(self.seed ^ coordinate.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let second = mix(first ^ 0xd1b5_4a32_d192_ed03);
-        let words = [first as u32, (first >> 32) as u32, second as u32, (second >> 32) as u32];
-        std::array::from_fn(|part| {
-            let (start, width) = self.ranges[part];
-            let word = words[part];
-            // The high 31 bits, scaled to the width (multiply and shift), choose the row; the lowest bit the sign.
-            let row = ((u64::from(word >> 1) * u64::from(width)) >> 31) as u32;
-            (start + row, word & 1 == 1)
-        })
+    /// Adds coordinates `within..` of a block: in each range they go to neighbouring values of the sketch, round its end.
+    fn add_block(&self, sums: &mut [f64], block: u64, within: usize, mut values: &[f32]) {
+        let hash = mix(self.seed ^ block.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let all = values;
+        for (part, &(first, width)) in self.ranges.iter().enumerate() {
+            let place = mix(hash ^ PARTS[part]);
+            let signs = mix(place ^ 0xd1b5_4a32_d192_ed03);
+            // The high 32 bits, scaled to the width (multiply and shift), choose where the block begins.
+            let start = (((place >> 32) * u64::from(width)) >> 32) as usize;
+            let (first, width) = (first as usize, width as usize);
+            let mut position = within;
+            values = all;
+            while !values.is_empty() {
+                let row = (start + position) % width;
+                let (now, later) = values.split_at(values.len().min(width - row));
+                add_signed(&mut sums[first + row..], now, signs >> position);
+                position += now.len();
+                values = later;
+            }
+        }
     }
+}
+
+/// Adds each value, scaled, with the sign that its bit of `signs` says.
+#[inline]
+fn add_signed(sums: &mut [f64], values: &[f32], mut signs: u64) {
+    for (sums, values) in sums.chunks_mut(8).zip(values.chunks(8)) {
+        let factors = &SIGNS[(signs & 0xff) as usize];
+        for ((sum, &value), factor) in sums.iter_mut().zip(values).zip(factors) {
+            *sum += factor * f64::from(value);
+        }
+        signs >>= 8;
+    }
+}
+
+/// ±[`SCALE`] for the eight bits of a byte: a multiplication is quicker than a choice.
+static SIGNS: [[f64; 8]; 256] = signs();
+
+const fn signs() -> [[f64; 8]; 256] {
+    let mut table = [[SCALE; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut bit = 0;
+        while bit < 8 {
+            if byte >> bit & 1 == 1 {
+                table[byte][bit] = -SCALE;
+            }
+            bit += 1;
+        }
+        byte += 1;
+    }
+    table
 }
 
 /// The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): a bijection of 64 bits in which every input bit reaches every

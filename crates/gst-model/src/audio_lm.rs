@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use burn::module::Module;
+use burn::optim::GradientsParams;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -19,6 +20,13 @@ pub trait AudioLm: Module {
     /// vocabulary computes them without ever holding all logits.
     fn answers(&self, batch: &Batch) -> Answers {
         self.answer_logits(batch).into()
+    }
+
+    /// [`AudioLm::answers`], and the gradients of the sum of their losses divided by `tokens` with respect to what is trained.
+    fn gradients(&self, batch: &Batch, tokens: f64) -> (Answers, GradientsParams) {
+        let answers = self.answers(batch);
+        let gradients = answers.token_losses().sum().div_scalar(tokens).backward();
+        (answers, GradientsParams::from_grads(gradients, self))
     }
 
     /// Answers, greedy unless the model's preset says otherwise, without the end-of-sequence token, at most `max_tokens` long.

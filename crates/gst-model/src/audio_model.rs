@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
+use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
@@ -194,6 +195,13 @@ impl AudioLm for AudioModel {
         match self {
             Self::Mini(model) => model.answers(batch),
             Self::Pretrained(model) => model.answers(batch),
+        }
+    }
+
+    fn gradients(&self, batch: &Batch, tokens: f64) -> (Answers, GradientsParams) {
+        match self {
+            Self::Mini(model) => model.gradients(batch, tokens),
+            Self::Pretrained(model) => model.gradients(batch, tokens),
         }
     }
 

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 
 use burn::module::Module;
 use burn::nn;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
@@ -25,6 +25,25 @@ pub fn seeded<T>(seed: u64, pass: impl FnOnce() -> T) -> T {
     let result = pass();
     MASKS.set(before);
     result
+}
+
+/// A seed that follows from the one this thread was given, or from the device's where it was given none.
+pub(crate) fn draw_seed(device: &Device) -> u64 {
+    let drawn = MASKS.with_borrow_mut(|generator| generator.as_mut().map(RngCore::next_u64));
+    drawn.unwrap_or_else(|| {
+        let drawn = Tensor::<1>::random([1], Distribution::Uniform(0.0, f64::from(1 << 24)), &device.clone().inner());
+        drawn.into_data().iter::<f32>().next().map_or(0, |number| (number as u64) << 16)
+    })
+}
+
+/// Runs `pass` with masks that depend on `seed` alone, whoever draws them: this thread or the device.
+pub(crate) fn repeatable<T>(seed: u64, device: &Device, pass: impl FnOnce() -> T) -> T {
+    if MASKS.with_borrow(Option::is_some) {
+        seeded(seed, pass)
+    } else {
+        device.seed(seed);
+        pass()
+    }
 }
 
 /// Dropout (Srivastava et al. 2014): in training each value is 0 with probability p and 1 / (1 − p) times itself otherwise.
@@ -78,8 +97,6 @@ fn mask(values: usize, probability: f64) -> Option<Vec<f32>> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
-
     use super::*;
 
     fn drawn(seed: u64, probability: f64, device: &Device) -> Vec<f32> {

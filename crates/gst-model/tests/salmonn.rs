@@ -219,6 +219,51 @@ fn training_moves_norms_bridge_and_adapters_alone_and_their_files_bring_it_back(
     close(&values(loss(&merged)), &values(loss(&tiny.model.valid())), 1e-4, "merged");
 }
 
+/// The gradients of everything that is trained, by path.
+fn gradients(model: &PretrainedAudioLm, batch: &Batch) -> Vec<(String, Vec<f32>)> {
+    struct Read<'a>(Vec<String>, &'a GradientsParams, Vec<(String, Vec<f32>)>);
+    impl ModuleVisitor for Read<'_> {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.0.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.0.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(gradient) = self.1.get::<D>(param.id) {
+                self.2.push((self.0.join("."), gradient.into_data().iter::<f32>().collect()));
+            }
+        }
+    }
+    let (_, gradients) = model.gradients(batch, 3.0);
+    let mut read = Read(Vec::new(), &gradients, Vec::new());
+    model.visit(&mut read);
+    read.2
+}
+
+#[test]
+fn layers_run_again_give_the_same_gradients() {
+    let root = checkpoints();
+    let device = Device::flex().autodiff();
+    // Nothing in it drops out: draws of other tests in this process do not matter. `gst-train` holds runs with dropout to the bit.
+    let head = TINY.split("[bridge]").next().unwrap();
+    let tail = TINY.split("[language_model]").nth(1).unwrap();
+    let preset = |recompute: bool| {
+        let text = format!("{head}[bridge]\nkind = \"projector\"\nstack = 5\n[language_model]\nrecompute = {recompute}{tail}");
+        PretrainedConfig::parse(&text, Path::new("tiny.toml")).unwrap().load(root.path(), 7, &device).unwrap()
+    };
+    let (kept, again) = (preset(false), preset(true));
+    let both = batch(&kept, &QUESTIONS, &ANSWERS);
+    let (expected, found) = (gradients(&kept.model, &both), gradients(&again.model, &both));
+    let names = |all: &[(String, Vec<f32>)]| all.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&expected), names(&found));
+    assert_eq!(names(&expected), paths(&kept.model, None).found);
+    for ((path, expected), (_, found)) in expected.iter().zip(&found) {
+        let size = expected.iter().fold(1e-6f32, |size, value| size.max(value.abs()));
+        close(found, expected, 1e-5 * size.max(0.1), path);
+    }
+}
+
 #[test]
 fn frozen_weights_in_half_the_memory_train_adapters_in_full_precision() {
     let root = checkpoints();

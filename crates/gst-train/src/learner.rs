@@ -185,20 +185,16 @@ impl<'a> Learner<'a> {
     /// The gradients of one part's summed loss over `tokens`, and what its samples make of them.
     fn pass(&self, step: u64, index: usize, part: &Part, tokens: f64) -> (GradientsParams, Vec<SampleShare>) {
         let model = self.model.clone().fork(&self.setup.device);
-        let answer = || {
-            let answers = model.answers(&part.batch);
-            (share::per_sample(&answers), answers.losses)
-        };
         // Masks follow from the step and the part alone, so that every step is repeatable by itself.
         let seed = seed::derive(&[self.config.seed, step, index as u64]);
-        let (samples, losses) = if self.setup.on_cpu {
-            dropout::seeded(seed, answer)
+        let pass = || model.gradients(&part.batch, tokens);
+        let (answers, gradients) = if self.setup.on_cpu {
+            dropout::seeded(seed, pass)
         } else {
             self.setup.device.seed(seed);
-            answer()
+            pass()
         };
-        let gradients = losses.sum().div_scalar(tokens).backward();
-        (GradientsParams::from_grads(gradients, &model), samples)
+        (gradients, share::per_sample(&answers))
     }
 
     /// What training has cost so far, waiting for data included.

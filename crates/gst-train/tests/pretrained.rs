@@ -25,6 +25,9 @@ fn bench() -> Bench {
     let texts = training_texts(&Collection::open(&bench.path("data"), &params).unwrap(), 4).unwrap();
     checkpoints::write(&bench.path("weights"), 7, &texts);
     std::fs::write(bench.path("tiny.toml"), checkpoints::PRESET).unwrap();
+    // The same, with the activations of one layer at a time.
+    let again = checkpoints::PRESET.replace("path = \"llama\"", "path = \"llama\"\nrecompute = true");
+    std::fs::write(bench.path("again.toml"), again).unwrap();
     bench
 }
 
@@ -205,7 +208,7 @@ fn values(model: &impl AudioLm) -> BTreeMap<String, Vec<f32>> {
 }
 
 fn config(bench: &Bench) -> TrainConfig {
-    let (model, weights) = (bench.path("tiny.toml").display().to_string(), Some(bench.path("weights")));
+    let (model, weights) = (bench.path("again.toml").display().to_string(), Some(bench.path("weights")));
     TrainConfig { model, weights, evaluate_every: 3, learning_rate: 0.01, ema: Some(0.9), ..tiny::config(bench) }
 }
 

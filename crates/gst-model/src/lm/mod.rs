@@ -10,6 +10,7 @@ mod families;
 mod loss;
 mod model;
 mod norm;
+mod recompute;
 mod rope;
 mod sequence;
 

@@ -50,6 +50,12 @@ struct FeedForward {
     down_proj: Projection,
 }
 
+/// Rotations and masks of a batch, the same for all layers but for their windows.
+pub(super) struct Passage {
+    turn: Turn,
+    masks: Vec<(Option<usize>, Tensor<4>)>,
+}
+
 /// What the layers remember of the positions before.
 #[derive(Debug, Clone)]
 pub struct Cache {
@@ -118,9 +124,23 @@ impl LanguageModel {
     /// The first `padding[b]` slots of sample b, counted over the cache and `x`, hold nothing; they change no result.
     pub fn forward(&self, x: Tensor<3>, padding: &[usize], mut cache: Option<&mut Cache>) -> Tensor<3> {
         let [_, length, _] = x.dims();
+        let passage = self.passage(&x, padding, cache.as_ref().map_or(0, |cache| cache.slots));
+        let mut x = x;
+        for index in 0..self.model.layers.len() {
+            x = self.layer(index, x, &passage, cache.as_mut().map(|cache| &mut cache.layers[index]));
+        }
+        if let Some(cache) = cache {
+            cache.slots += length;
+        }
+        self.norm(x)
+    }
+
+    /// What all layers need to know of `x`, `past` slots after the first.
+    pub(super) fn passage(&self, x: &Tensor<3>, padding: &[usize], past: usize) -> Passage {
+        let [_, length, _] = x.dims();
         let (dtype, device) = (x.dtype(), x.device().inner());
         let config = &self.config;
-        let span = Span { padding, past: cache.as_ref().map_or(0, |cache| cache.slots), length };
+        let span = Span { padding, past, length };
         let turn = config.rope.tables(config.head_size, &span.positions(), dtype, &device);
         let mut masks: Vec<(Option<usize>, Tensor<4>)> = Vec::new();
         for window in &config.windows {
@@ -128,14 +148,18 @@ impl LanguageModel {
                 masks.push((*window, span.mask(*window, &device)));
             }
         }
-        let mut x = x;
-        for (index, (layer, window)) in self.model.layers.iter().zip(&config.windows).enumerate() {
-            let Some((_, mask)) = masks.iter().find(|(known, _)| known == window) else { continue };
-            x = layer.forward(x, &turn, mask.clone(), cache.as_mut().map(|cache| &mut cache.layers[index]));
-        }
-        if let Some(cache) = cache {
-            cache.slots += length;
-        }
+        Passage { turn, masks }
+    }
+
+    /// Layer `index` alone.
+    pub(super) fn layer(&self, index: usize, x: Tensor<3>, passage: &Passage, cache: Option<&mut LayerCache>) -> Tensor<3> {
+        let window = self.config.windows[index];
+        let Some((_, mask)) = passage.masks.iter().find(|(known, _)| *known == window) else { return x };
+        self.model.layers[index].forward(x, &passage.turn, mask.clone(), cache)
+    }
+
+    /// The norm behind the last layer.
+    pub(crate) fn norm(&self, x: Tensor<3>) -> Tensor<3> {
         self.model.norm.forward(x)
     }
 

@@ -12,6 +12,15 @@ use crate::lora::LoraConfig;
 /// probabilities, and what one is made of the other.
 const LOGITS: f64 = 4.0;
 
+/// How a language model is held in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The number format of its weights.
+    pub number: Number,
+    /// Whether its layers are run again on the way back.
+    pub recompute: bool,
+}
+
 /// The language model, frozen, its adapters, and the loss, over `embeddings` of audio among the tokens of `load`.
 ///
 /// A frozen weight keeps neither a gradient nor what it was multiplied by; what stays of a layer is what its norms, its attention and
@@ -24,9 +33,10 @@ pub fn language_model(
     lora: Option<&LoraConfig>,
     embeddings: usize,
     load: &Load,
-    number: Number,
+    held: Held,
     device: &Device,
 ) -> Result<Vec<Part>, ModelError> {
+    let Held { number, recompute } = held;
     let mut model = LanguageModel::new(config.clone(), device);
     let frozen = Part::frozen("language model", &model, number);
     let sizes = Sizes::new(config, embeddings, load);
@@ -41,11 +51,20 @@ pub fn language_model(
         adapters = Part::of_trained("adapters", (model.num_params() - before) as u64, largest as u64);
         adapted = factors.into_iter().map(|[input, _]| input).collect();
     }
-    let kept = adapted.iter().map(|&input| sizes.adapter(input, lora)).sum();
+    let kept: f64 = adapted.iter().map(|&input| sizes.adapter(input, lora)).sum();
+    let mut layers = sizes.layers(number);
     // Adapters compute in f32.
-    let adapters = adapters.with_activations(Activations { kept, working: 0.0 }, Number::F32);
+    let mut given = Activations { kept, working: 0.0 };
+    if recompute {
+        // One layer's at a time, and what goes into each of them.
+        let inputs = sizes.batch * sizes.length * sizes.width * (sizes.layers + 1.0);
+        let single = Number::F32.bytes() as f64 / number.bytes() as f64;
+        layers = Activations { kept: inputs, working: layers.working + (layers.kept + kept * single) / sizes.layers };
+        given = Activations::default();
+    }
+    let adapters = adapters.with_activations(given, Number::F32);
     let loss = Part { name: "loss".into(), ..Part::default() };
-    Ok(vec![frozen.with_activations(sizes.layers(number), number), adapters, loss.with_activations(sizes.loss(), Number::F32)])
+    Ok(vec![frozen.with_activations(layers, number), adapters, loss.with_activations(sizes.loss(), Number::F32)])
 }
 
 /// Sizes as floats.
@@ -91,8 +110,8 @@ impl Sizes {
         let vectors = slots * (2.0 * self.width * single + self.queries + 2.0 * self.keys);
         // gate, its sigmoid, their product, and what it is multiplied by.
         let fed = slots * 4.0 * self.hidden;
-        // The softmax keeps what comes out; where that is rounded, the mixture keeps the rounded ones too.
-        let attended = scores * (single + if number == Number::F32 { 0.0 } else { 1.0 });
+        // The softmax keeps its exponentials, in f32, and the mixture what they became.
+        let attended = scores * (single + 1.0);
         Activations {
             kept: self.layers * (vectors + fed + attended) + slots * self.width * single,
             working: (slots * 4.0 * self.hidden).max(3.0 * scores * single) + slots * 4.0 * self.width,

@@ -33,18 +33,18 @@ impl Plan {
                 bridge.embeddings(frames)
             }
         };
-        let (language, held) = (&sizes.language_model, number(config.language_model.precision));
+        let language = &sizes.language_model;
+        let held = language::Held { number: number(config.language_model.precision), recompute: sizes.recompute };
         parts.extend(language::language_model(language, sizes.lora.as_ref(), embeddings, &load, held, device)?);
         Self::new(load, parts)
     }
 }
 
-/// The trained norms behind the encoders: what goes in, normed, scaled.
+/// The trained norms behind the encoders. What goes in is a constant, so only the normed values stay, for the scale.
 fn norms(sizes: &Parts, frames: usize, load: &Load) -> Part {
     let width = sizes.heard_width();
-    let kept = 3.0 * (load.batch * frames * width) as f64;
-    Part::of_trained("norms", 2 * width as u64, width as u64)
-        .with_activations(Activations { kept, working: kept / 3.0 }, Number::F32)
+    let kept = (load.batch * frames * width) as f64;
+    Part::of_trained("norms", 2 * width as u64, width as u64).with_activations(Activations { kept, working: kept }, Number::F32)
 }
 
 fn number(precision: Precision) -> Number {

@@ -103,6 +103,10 @@ pub struct LanguagePart {
     /// Number format of its weights.
     #[serde(default)]
     pub precision: Precision,
+    /// Whether training keeps the activations of one layer at a time and runs each again on the way back: less memory for one more
+    /// forward pass.
+    #[serde(default)]
+    pub recompute: bool,
     /// Its adapters; without them only norms and bridge are trained.
     pub lora: Option<LoraConfig>,
 }
@@ -183,7 +187,8 @@ impl PretrainedConfig {
             }
         };
         let lora = self.language_model.lora.clone();
-        Parts { whisper, beats, bridge, language_model, lora, decoding: self.decoding.clone() }
+        let (recompute, decoding) = (self.language_model.recompute, self.decoding.clone());
+        Parts { whisper, beats, bridge, language_model, lora, recompute, decoding }
     }
 
     /// Reads all checkpoints, which lie under `root`. What is trained starts from `seed`.

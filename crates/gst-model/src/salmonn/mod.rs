@@ -20,7 +20,8 @@ mod trained;
 use std::ops::ControlFlow;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::{Device, Gradients, Tensor};
 
 pub use combination::Combination;
 pub use config::{AudioPart, BridgePart, LanguagePart, PRESETS, Pretrained, PretrainedConfig};
@@ -44,6 +45,7 @@ pub struct PretrainedAudioLm {
     lora: Option<LoraConfig>,
     #[module(skip)]
     generation: Generation,
+    recompute: bool,
 }
 
 impl PretrainedAudioLm {
@@ -105,15 +107,33 @@ impl PretrainedAudioLm {
         Tensor::cat(vec![text, audio], 0).select(0, order).reshape([batch, reading.length, width])
     }
 
-    /// Hidden states `[answer tokens, width]` of the positions that predict an answer token.
-    fn predicting(&self, batch: &Batch) -> Tensor<2> {
+    /// What is read, and its embeddings `[batch, length, width]`.
+    fn read(&self, batch: &Batch) -> (Reading, Tensor<3>) {
         let audio = self.listen(batch);
         let reading = Reading::new(&batch.prompts, &batch.answers, audio.dims()[1], self.language_model.config().bos);
-        let hidden = self.language_model.forward(self.embed(&reading, audio), &reading.padding, None);
-        let [rows, length, width] = hidden.dims();
-        let device = hidden.device();
-        hidden.reshape([rows * length, width]).select(0, indices(reading.predicting.iter().copied(), &device))
+        let embeddings = self.embed(&reading, audio);
+        (reading, embeddings)
     }
+
+    /// Hidden states `[answer tokens, width]` of the positions that predict an answer token.
+    fn predicting(&self, batch: &Batch) -> Tensor<2> {
+        let (reading, embeddings) = self.read(batch);
+        select(self.language_model.forward(embeddings, &reading.padding, None), &reading)
+    }
+
+    /// Losses and likeliest tokens at `hidden` `[answer tokens, width]`.
+    fn answered(&self, batch: &Batch, hidden: Tensor<2>) -> Answers {
+        let targets = batch.answers.concat();
+        let (losses, squares, predicted) = self.language_model.token_losses(hidden, &targets);
+        Answers { losses, squares, predicted, targets, lengths: batch.answers.iter().map(Vec::len).collect() }
+    }
+}
+
+/// Those of `hidden` `[batch, length, width]` that predict an answer token.
+fn select(hidden: Tensor<3>, reading: &Reading) -> Tensor<2> {
+    let [rows, length, width] = hidden.dims();
+    let device = hidden.device();
+    hidden.reshape([rows * length, width]).select(0, indices(reading.predicting.iter().copied(), &device))
 }
 
 impl AudioLm for PretrainedAudioLm {
@@ -126,9 +146,27 @@ impl AudioLm for PretrainedAudioLm {
     }
 
     fn answers(&self, batch: &Batch) -> Answers {
-        let targets = batch.answers.concat();
-        let (losses, squares, predicted) = self.language_model.token_losses(self.predicting(batch), &targets);
-        Answers { losses, squares, predicted, targets, lengths: batch.answers.iter().map(Vec::len).collect() }
+        self.answered(batch, self.predicting(batch))
+    }
+
+    /// With `recompute` in the preset, the language model keeps the activations of one layer at a time.
+    fn gradients(&self, batch: &Batch, tokens: f64) -> (Answers, GradientsParams) {
+        if !self.recompute {
+            let answers = self.answers(batch);
+            let gradients = answers.token_losses().sum().div_scalar(tokens).backward();
+            return (answers, GradientsParams::from_grads(gradients, self));
+        }
+        let mut sum = GradientsAccumulator::new();
+        let mut take = |gradients: Gradients| sum.accumulate(self, GradientsParams::from_grads(gradients, self));
+        let (reading, embeddings) = self.read(batch);
+        let (top, inputs) = self.language_model.ascend(embeddings.clone(), &reading.padding);
+        let answers = self.answered(batch, select(self.language_model.norm(top.clone()), &reading));
+        let mut gradients = answers.token_losses().sum().div_scalar(tokens).backward();
+        let slope = top.grad_remove(&mut gradients).unwrap_or_else(|| top.inner().zeros_like());
+        take(gradients);
+        let slope = self.language_model.descend(inputs, slope, &mut take);
+        take((embeddings * Tensor::from_inner(slope)).sum().backward());
+        (answers, sum.grads())
     }
 
     /// Answers chosen as the preset says.

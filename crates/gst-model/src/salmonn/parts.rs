@@ -55,6 +55,8 @@ pub struct Parts {
     pub language_model: LmConfig,
     /// Its adapters; without them only norms and bridge are trained.
     pub lora: Option<LoraConfig>,
+    /// Whether the language model's layers are run again on the way back, see [`super::LanguagePart::recompute`].
+    pub recompute: bool,
     /// How answers are chosen.
     pub decoding: Decoding,
 }
@@ -105,6 +107,6 @@ impl Parts {
             language_model.adapt(lora)?;
         }
         let hearing = Hearing::new(self, device)?;
-        Ok(PretrainedAudioLm { hearing, bridge, language_model, lora: self.lora.clone(), generation })
+        Ok(PretrainedAudioLm { hearing, bridge, language_model, lora: self.lora.clone(), generation, recompute: self.recompute })
     }
 }

@@ -9,13 +9,12 @@ use crate::{
     cache::{CachedClip, DEFAULT_CACHE_BYTES, FeatureCache},
     collection::Collection,
     dataset::Dataset,
-    dialogue::{Dialogue, Plain},
     disk_cache::{DiskCache, FeatureKey},
     error::DataError,
     front_end::FrontEnd,
     mel::{Features, LogMel},
     record::{Record, Split},
-    text::{TextError, TextTokenizer},
+    text::{Dialogue, Plain, TextError, TextTokenizer},
 };
 
 /// Records tried in the place of a broken one before a dataset counts as unusable.

@@ -42,7 +42,6 @@ mod cache;
 mod caught;
 mod collection;
 mod dataset;
-mod dialogue;
 mod disk_cache;
 mod error;
 mod example;
@@ -72,7 +71,6 @@ pub use builder::DatasetBuilder;
 pub use cache::{CacheCounts, CachedClip, DEFAULT_CACHE_BYTES, FeatureCache};
 pub use collection::{Collection, MAX_PROBLEMS, OpenParams};
 pub use dataset::{Dataset, LeftOut};
-pub use dialogue::{Dialogue, Plain};
 pub use disk_cache::{DEFAULT_DISK_CACHE_BYTES, DiskCache, DiskCacheCounts, FeatureKey};
 pub use error::{DataError, Place};
 pub use example::{Broken, Example, ExampleSource, MAX_BROKEN_IN_A_ROW, Means, training_texts};
@@ -80,6 +78,7 @@ pub use front_end::{DEFAULT_MAX_SECONDS, FrontEnd, Heard};
 pub use hash::ContentHash;
 pub use record::{Record, Split};
 pub use rows::MAX_RECORDS;
+pub use text::{Dialogue, Plain};
 
 /// The README's example, compiled with the doc tests.
 #[cfg(doctest)]

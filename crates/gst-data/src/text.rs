@@ -1,5 +1,9 @@
 //! Text to token ids and back.
 
+mod dialogue;
+
+pub use dialogue::{Dialogue, Plain};
+
 use std::{
     fmt,
     path::{Path, PathBuf},

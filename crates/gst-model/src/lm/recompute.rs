@@ -4,7 +4,7 @@
 //! (Chen et al. 2016, arXiv 1604.06174): the forward pass keeps what goes into each layer; the way back runs each layer again,
 //! from the last, and takes its gradients before the next.
 
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::{Device, Gradients, Tensor};
 
 use super::LanguageModel;
 use super::model::Passage;
@@ -31,8 +31,8 @@ impl LanguageModel {
         for index in 0..self.config().layers() {
             layers.push(x.clone());
             device.seed(seed + index as u64);
-            // What autodiff keeps of this layer goes with its output.
             x = self.layer(index, Tensor::from_inner(x), &passage, None).inner();
+            forget(&device);
         }
         (Tensor::from_inner(x).require_grad(), Inputs { layers, passage, seed })
     }
@@ -52,4 +52,9 @@ impl LanguageModel {
         }
         gradient
     }
+}
+
+/// Frees what autodiff keeps of graphs that no tensor hangs on any more: Burn does so at the end of a backward pass only.
+fn forget(device: &Device) {
+    drop(Tensor::<1>::ones([1], device).require_grad().sum().backward());
 }

@@ -110,8 +110,8 @@ impl Sizes {
         let vectors = slots * (2.0 * self.width * single + self.queries + 2.0 * self.keys);
         // gate, its sigmoid, their product, and what it is multiplied by.
         let fed = slots * 4.0 * self.hidden;
-        // The softmax keeps its exponentials, in f32, and the mixture what they became.
-        let attended = scores * (single + 1.0);
+        // The softmax keeps what its exponentials are of and these themselves, in f32, and the mixture what they became.
+        let attended = scores * (2.0 * single + 1.0);
         Activations {
             kept: self.layers * (vectors + fed + attended) + slots * self.width * single,
             working: (slots * 4.0 * self.hidden).max(3.0 * scores * single) + slots * 4.0 * self.width,

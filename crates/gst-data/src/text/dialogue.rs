@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::text::{TextError, TextTokenizer};
+use super::{TextError, TextTokenizer};
 
 /// The way in which a model is asked and answers. Used from many threads.
 pub trait Dialogue: fmt::Debug + Send + Sync {

@@ -1,5 +1,7 @@
 //! Accuracy per dataset.
 
+pub(crate) mod number;
+
 use std::collections::BTreeMap;
 
 use gst_data::{Broken, Split};
@@ -14,7 +16,8 @@ use crate::{Setup, TrainError};
 /// How well one dataset is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DatasetScores {
-    /// Mean cross-entropy of an answer token, end-of-sequence included, in nats.
+    /// Mean cross-entropy of an answer token, end-of-sequence included, in nats; NaN (`null` in JSON) where it is no finite number.
+    #[serde(with = "number")]
     pub loss: f64,
     /// Share of answer tokens predicted right under teacher forcing, end-of-sequence left out.
     pub token_accuracy: f64,
@@ -31,7 +34,8 @@ pub struct DatasetScores {
 /// Means over datasets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Means {
-    /// See [`DatasetScores::loss`].
+    /// See [`DatasetScores::loss`]; NaN where that of a dataset with a weight is.
+    #[serde(with = "number")]
     pub loss: f64,
     /// See [`DatasetScores::token_accuracy`].
     pub token_accuracy: f64,
@@ -78,7 +82,8 @@ impl Evaluation {
 fn mean<'a>(scores: impl Iterator<Item = (f64, &'a DatasetScores)>) -> Means {
     let mut sum = Means::default();
     let mut total = 0.0;
-    for (weight, scores) in scores {
+    // A dataset without a weight is not in the mean, even if its loss is NaN.
+    for (weight, scores) in scores.filter(|(weight, _)| *weight > 0.0) {
         total += weight;
         sum.loss += weight * scores.loss;
         sum.token_accuracy += weight * scores.token_accuracy;
@@ -166,8 +171,9 @@ struct Tally {
 impl Tally {
     fn scores(&self, majority: f64) -> DatasetScores {
         let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
+        let loss = self.loss / self.tokens.max(1) as f64;
         DatasetScores {
-            loss: self.loss / self.tokens.max(1) as f64,
+            loss: if loss.is_finite() { loss } else { f64::NAN },
             token_accuracy: share(self.right, self.tokens - self.records),
             token_accuracy_with_eos: share(self.right + self.right_eos, self.tokens),
             exact_match: share(self.exact, self.records),
@@ -196,6 +202,25 @@ mod tests {
         let evaluation = Evaluation::new(datasets, &weights);
         assert!((evaluation.weighted.exact_match - 0.75).abs() < 1e-12);
         assert!((evaluation.unweighted.loss - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_stays_one_dataset_s_and_comes_back_from_json() {
+        let tally = |loss: f64| Tally { records: 1, loss, tokens: 2, right: 1, right_eos: 1, exact: 1 }.scores(0.5);
+        let rows = [("lost", f64::NAN), ("far", f64::INFINITY), ("good", 3.0)];
+        let datasets: BTreeMap<_, _> = rows.iter().map(|&(name, loss)| (name.to_owned(), tally(loss))).collect();
+        let found = Evaluation::new(datasets, &BTreeMap::from([("good".to_owned(), 1.0)]));
+        assert_eq!((found.weighted.loss, found.unweighted.exact_match), (1.5, 1.0));
+        assert!(found.unweighted.loss.is_nan());
+
+        let json = serde_json::to_string(&found).unwrap();
+        let read: Evaluation = serde_json::from_str(&json).unwrap();
+        let losses: Vec<_> = read.datasets.iter().map(|(name, row)| (name.as_str(), row.loss.to_bits())).collect();
+        let nan = f64::NAN.to_bits();
+        assert_eq!(losses, [("far", nan), ("good", 1.5_f64.to_bits()), ("lost", nan)]);
+        assert_eq!(serde_json::to_string(&read).unwrap(), json);
+        // A loss that is left out is another thing than one that is no number.
+        assert!(serde_json::from_str::<Means>(r#"{"token_accuracy":0,"token_accuracy_with_eos":0,"exact_match":0}"#).is_err());
     }
 
     #[test]

@@ -13,12 +13,13 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// An evaluation from losses by dataset name; names the schedule does not know are left out.
+    /// An evaluation from losses by dataset name; names the schedule does not know are left out, and so are losses that are no
+    /// finite numbers.
     pub fn from_named<'a>(step: u64, schedule: &Schedule, losses: impl IntoIterator<Item = (&'a str, f64)>) -> Self {
         let mut by_index = vec![None; schedule.datasets.len()];
         for (name, loss) in losses {
             if let Some(index) = schedule.datasets.iter().position(|dataset| dataset.name == name) {
-                by_index[index] = Some(loss);
+                by_index[index] = Some(loss).filter(|loss| loss.is_finite());
             }
         }
         Self { step, losses: by_index }

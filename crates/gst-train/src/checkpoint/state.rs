@@ -69,7 +69,46 @@ impl Scores {
 
 #[cfg(test)]
 mod tests {
+    use gst_affinity::artifact::Document;
+
     use super::*;
+    use crate::checkpoint::STATE;
+    use crate::evaluate::{DatasetScores, Means};
+
+    #[test]
+    fn a_loss_that_is_no_number_can_be_saved_and_loaded() {
+        let rates = Means { loss: f64::NAN, token_accuracy: 0.5, token_accuracy_with_eos: 0.5, exact_match: 0.5 };
+        let row = DatasetScores {
+            loss: f64::NAN,
+            token_accuracy: 0.5,
+            token_accuracy_with_eos: 0.5,
+            exact_match: 0.5,
+            majority: 0.5,
+            records: 2,
+        };
+        let scores =
+            Evaluation { datasets: [("a".to_owned(), row)].into(), weighted: rates, unweighted: rates, ..Evaluation::default() };
+        let mut ledger = LedgerState::default();
+        ledger.best.stage(0, ["a"]);
+        ledger.best.evaluated(&scores);
+        let state = RunState {
+            step: 4,
+            seed: 1,
+            planned: "sha256:0".into(),
+            cost: Cost::default(),
+            data_wait_seconds: 0.0,
+            evaluation_seconds: 1.0,
+            evaluations: vec![Record { step: 4, losses: vec![None, Some(1.0)] }],
+            kept: vec![(scores.clone(), scores)],
+            scores: Scores::default(),
+            ledger,
+        };
+        let json = Document::new(state.clone()).to_json().unwrap();
+        let read = Document::<RunState>::from_json(&json, STATE).unwrap().body;
+        assert!(read.kept[0].0.datasets["a"].loss.is_nan() && read.kept[0].1.weighted.loss.is_nan());
+        assert_eq!((&read.ledger, &read.evaluations), (&state.ledger, &state.evaluations));
+        assert_eq!(Document::new(read).to_json().unwrap(), json);
+    }
 
     #[test]
     fn the_best_and_the_evaluations_since() {

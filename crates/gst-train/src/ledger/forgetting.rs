@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::evaluate::{DatasetScores, Evaluation};
+use crate::evaluate::{DatasetScores, Evaluation, number};
 
 /// Best score so far against the score now, since the dataset came in (Chaudhry et al. 2018, arXiv 1801.10112, with the evaluation
 /// itself among those compared: 0 says that it was never better).
@@ -12,7 +12,8 @@ use crate::evaluate::{DatasetScores, Evaluation};
 pub struct Forgetting {
     /// First step of the first stage that the dataset had samples in.
     pub since: u64,
-    /// Loss now less the lowest so far, in nats.
+    /// Loss now less the lowest so far, in nats; NaN (`null` in JSON) where the loss now is.
+    #[serde(with = "number")]
     pub loss: f64,
     /// Highest token accuracy so far less that now.
     pub token_accuracy: f64,
@@ -53,7 +54,7 @@ impl BestScores {
 impl Best {
     fn compare(&mut self, now: &DatasetScores) -> Forgetting {
         let lowest = self.loss.map_or(now.loss, |loss| loss.min(now.loss));
-        self.loss = Some(lowest);
+        self.loss = Some(lowest).filter(|loss| loss.is_finite());
         self.token_accuracy = self.token_accuracy.max(now.token_accuracy);
         self.exact_match = self.exact_match.max(now.exact_match);
         Forgetting {
@@ -103,5 +104,19 @@ mod tests {
         let mut restored: BestScores = serde_json::from_str(&saved).unwrap();
         assert_eq!(restored.evaluated(&evaluation(&[("a", 1.5, 0.25), ("b", 1.0, 0.5)])), last);
         assert_eq!(restored, best);
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_is_neither_the_best_nor_lost() {
+        let mut best = BestScores::default();
+        best.stage(0, ["a"]);
+        for (loss, expected) in [(f64::NAN, None), (2.0, Some(0.0)), (f64::NAN, None), (2.5, Some(0.5))] {
+            let found = best.evaluated(&evaluation(&[("a", loss, 0.5)]));
+            assert_eq!(Some(found["a"].loss).filter(|loss| loss.is_finite()), expected);
+            let saved = serde_json::to_string(&(&best, &found["a"])).unwrap();
+            let (restored, told): (BestScores, Forgetting) = serde_json::from_str(&saved).unwrap();
+            assert_eq!(restored, best);
+            assert_eq!(told.loss.to_bits(), found["a"].loss.to_bits());
+        }
     }
 }

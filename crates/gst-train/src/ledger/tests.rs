@@ -6,9 +6,11 @@ use serde_json::Value;
 use super::*;
 use crate::evaluate::DatasetScores;
 
-fn evaluation(step: u64, accuracy: f64) -> Event {
+/// An evaluation with this loss; what is no number has the accuracies of 0.5.
+fn evaluation_of(step: u64, loss: f64) -> Event {
+    let accuracy = if loss.is_nan() { 0.5 } else { 1.0 - loss };
     let row = DatasetScores {
-        loss: 1.0 - accuracy,
+        loss,
         token_accuracy: accuracy,
         token_accuracy_with_eos: accuracy,
         exact_match: accuracy,
@@ -27,6 +29,10 @@ fn evaluation(step: u64, accuracy: f64) -> Event {
         scores,
         forgetting: BTreeMap::new(),
     }
+}
+
+fn evaluation(step: u64, accuracy: f64) -> Event {
+    evaluation_of(step, 1.0 - accuracy)
 }
 
 fn step(step: u64) -> Event {
@@ -86,6 +92,24 @@ fn forgetting_is_told_and_everything_is_watched() {
     assert_eq!(lines[5]["forgetting"]["a"]["token_accuracy"], 0.25);
     assert_eq!(lines[5]["scoring"], "token-for-token");
     assert_eq!((watch.events, watch.notes), (lines.len(), 1));
+}
+
+/// A model may be beyond all numbers on one dataset: the files stay readable, and a run goes on with them.
+#[test]
+fn a_loss_that_is_no_number_is_null_and_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.jsonl");
+    let mut nobody = ();
+    let mut ledger = Ledger::create(&path, Some(&folder.path().join("board")), &mut nobody).unwrap();
+    ledger.write(events().remove(0)).unwrap();
+    ledger.write(evaluation_of(1, f64::NAN)).unwrap();
+    let row = &lines(&path)[1];
+    assert!(
+        row["datasets"]["a"]["loss"].is_null() && row["weighted"]["loss"].is_null() && row["forgetting"]["a"]["loss"].is_null()
+    );
+    let read: Event = serde_json::from_value(row.clone()).unwrap();
+    let Event::Evaluation { scores, forgetting, .. } = read else { panic!("another event") };
+    assert!(scores.datasets["a"].loss.is_nan() && forgetting["a"].loss.is_nan());
 }
 
 #[test]

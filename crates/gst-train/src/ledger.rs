@@ -5,11 +5,12 @@
 //!
 //! Everything a run tells goes through [`Ledger::write`]: to this file, to TensorBoard where that is on, and to whoever watches.
 
-use std::fs::{self, File};
 pub mod forgetting;
+mod tail;
 pub mod tensorboard;
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::TrainError;
 use crate::evaluate::Evaluation;
 use forgetting::{BestScores, Forgetting};
+use tail::Tail;
 use tensorboard::{TensorBoard, scalars};
 
 /// One line of `metrics.jsonl`.
@@ -185,18 +187,12 @@ impl<'w> Ledger<'w> {
         state: LedgerState,
         watch: &'w mut dyn Watch,
     ) -> Result<(Self, u64), TrainError> {
-        let text = match fs::read(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            read => read.map_err(TrainError::io(path))?,
-        };
-        let wanted = usize::try_from(state.metrics_bytes).unwrap_or(usize::MAX).min(text.len());
-        let kept = text[..wanted].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
-        let lost = text[kept..].split(|&byte| byte == b'\n').filter(|line| line.starts_with(br#"{"event":"step""#)).count();
+        let Tail { kept, steps } = Tail::of(path, state.metrics_bytes).map_err(TrainError::io(path))?;
         let file = File::options().create(true).append(true).open(path).map_err(TrainError::io(path))?;
-        file.set_len(kept as u64).map_err(TrainError::io(path))?;
+        file.set_len(kept).map_err(TrainError::io(path))?;
         let tensorboard = tensorboard.map(|folder| TensorBoard::resume(folder, state.tensorboard_bytes, now())).transpose()?;
-        let state = LedgerState { metrics_bytes: kept as u64, ..state };
-        Ok((Self { path: path.to_owned(), file, tensorboard, state, watch }, lost as u64))
+        let state = LedgerState { metrics_bytes: kept, ..state };
+        Ok((Self { path: path.to_owned(), file, tensorboard, state, watch }, steps))
     }
 
     /// Waits until all of it is on the disk.

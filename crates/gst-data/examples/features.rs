@@ -17,8 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     eprintln!("opened {} datasets in {:.2?}", collection.datasets.len(), start.elapsed());
 
     let start = Instant::now();
-    let texts = training_texts(&collection, 4)?;
-    let tokenizer = Arc::new(TextTokenizer::train(texts.iter().map(String::as_str), 1024)?);
+    let tokenizer = Arc::new(TextTokenizer::try_train(training_texts(&collection, 4), 1024)?);
     eprintln!("trained a tokenizer of {} tokens in {:.2?}", tokenizer.vocab_size(), start.elapsed());
 
     let source = Arc::new(ExampleSource::new(Arc::clone(&collection), tokenizer, LogMel::new(80)?));

@@ -1,4 +1,5 @@
-//! Opens a folder of datasets and says how long that took: `cargo run -p gst-data --example open -- DIR`. With `--rows N --clips M`
+//! Opens a folder of datasets, trains a tokenizer on its texts and counts its answers, and says how long that took and how much memory:
+//! `cargo run -p gst-data --example open -- DIR`. With `--rows N --clips M`
 //! it writes one dataset of N training records about M one-byte files to DIR first (no audio: opening does not decode).
 
 use std::{
@@ -9,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use gst_data::{Collection, OpenParams, Split};
+use gst_data::{Collection, OpenParams, Split, text::TextTokenizer, training_texts};
 
 const WORDS: [&str; 12] = ["rain", "falls", "on", "a", "metal", "roof", "while", "distant", "engines", "hum", "and", "birds"];
 
@@ -34,8 +35,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     for number in 0..reads {
         dataset.record(Split::Train, number * 7_919 % dataset.len(Split::Train))?;
     }
-    eprintln!("a record read here and there takes {:.2?}", start.elapsed() / reads as u32);
+    eprintln!("a record read here and there takes {:.2?}{}", start.elapsed() / reads as u32, peak());
+    let start = Instant::now();
+    let tokenizer = TextTokenizer::try_train(training_texts(&collection, 8), 1024)?;
+    eprintln!("a tokenizer of {} tokens trained in {:.2?}{}", tokenizer.vocab_size(), start.elapsed(), peak());
+    let start = Instant::now();
+    let answers = dataset.majority_answers()?;
+    eprintln!("most frequent answers of {} slots counted in {:.2?}{}", answers.len(), start.elapsed(), peak());
     Ok(())
+}
+
+/// Highest memory so far, where the system says.
+fn peak() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or_else(String::new, |line| format!("; peak memory so far {}", line.trim()))
 }
 
 fn write(folder: &Path, rows: usize, clips: usize) -> Result<(), Box<dyn Error>> {
@@ -47,8 +61,10 @@ fn write(folder: &Path, rows: usize, clips: usize) -> Result<(), Box<dyn Error>>
         }
         fs::write(path, "x")?;
     }
+    // Another text for every seed: its digits to the base 12, in another order.
     let text = |seed: usize, words: usize| {
-        (0..words).map(|word| WORDS[(seed * 31 + word * word * 7 + seed / 11) % 12]).collect::<Vec<_>>().join(" ")
+        let mixed = seed * 2_654_435_761 % 12_usize.pow(8);
+        (0..words as u32).map(|word| WORDS[mixed / 12_usize.pow(word % 8) % 12]).collect::<Vec<_>>().join(" ")
     };
     for (file, range) in [("train.jsonl", 0..rows), ("test.jsonl", rows..rows + 1)] {
         let mut out = BufWriter::new(File::create(folder.join(file))?);

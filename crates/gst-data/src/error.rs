@@ -336,6 +336,9 @@ pub enum DataError {
         /// What the tokenizer says.
         source: TextError,
     },
+    /// The texts make no tokenizer.
+    #[error(transparent)]
+    Tokenizer(#[from] TextError),
     /// A list of datasets, or the files of a listed dataset, are not as they should be.
     #[error(transparent)]
     Source(Box<SourceError>),
@@ -381,6 +384,7 @@ impl DataError {
             | Self::UnknownDataset { .. }
             | Self::BadParameter { .. }
             | Self::NotChecked { .. }
+            | Self::Tokenizer(_)
             | Self::BadCheckFile { .. }
             | Self::Worker { .. }
             | Self::Write { .. }

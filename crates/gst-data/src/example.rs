@@ -303,18 +303,17 @@ struct Clip {
     seconds: f64,
 }
 
-/// The texts of the training records as examples spell them, for [`TextTokenizer::train`]: every question once, and every
+/// The texts of the training records as examples spell them, for [`TextTokenizer::try_train`]: every question once, and every
 /// answer `weight` times with its leading space, so that answers become single tokens first.
 ///
-/// # Errors
-/// When a record cannot be read.
-pub fn training_texts(collection: &Collection, weight: usize) -> Result<Vec<String>, DataError> {
-    let mut texts = Vec::new();
-    for record in collection.datasets.iter().flat_map(|dataset| dataset.records(Split::Train)) {
-        let record = record?;
-        texts.push(record.question.trim().to_owned());
-        let answer = format!(" {}", record.answer.trim());
-        texts.extend(std::iter::repeat_n(answer, weight));
-    }
-    Ok(texts)
+/// Each is read when it is its turn; a record that cannot be read is an error in its place.
+pub fn training_texts(collection: &Collection, weight: usize) -> impl Iterator<Item = Result<String, DataError>> + Send {
+    let texts = move |record: Result<Record, DataError>| match record {
+        Err(error) => vec![Err(error)],
+        Ok(record) => {
+            let answer = format!(" {}", record.answer.trim());
+            std::iter::once(record.question.trim().to_owned()).chain(std::iter::repeat_n(answer, weight)).map(Ok).collect()
+        }
+    };
+    collection.datasets.iter().flat_map(|dataset| dataset.records(Split::Train)).flat_map(texts)
 }

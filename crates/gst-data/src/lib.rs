@@ -10,8 +10,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let collection = Arc::new(Collection::open(Path::new("data"), &OpenParams::default())?);
-//! let texts = training_texts(&collection, 4)?;
-//! let tokenizer = Arc::new(TextTokenizer::train(texts.iter().map(String::as_str), 1024)?);
+//! let tokenizer = Arc::new(TextTokenizer::try_train(training_texts(&collection, 4), 1024)?);
 //! let source = ExampleSource::new(collection, tokenizer, LogMel::new(80)?);
 //! let example = source.load(Split::Train, 0, 0)?;
 //! println!("{} frames, {} answer tokens", example.features.frames, example.answer.len());

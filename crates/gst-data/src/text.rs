@@ -119,14 +119,33 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// When `vocab_size` is outside `[MIN_VOCAB, MAX_VOCAB]` or there is no text.
-    pub fn train<'a>(texts: impl Iterator<Item = &'a str>, vocab_size: usize) -> Result<Self, TextError> {
+    pub fn train<S: AsRef<str> + Send>(texts: impl Iterator<Item = S> + Send, vocab_size: usize) -> Result<Self, TextError> {
+        Self::try_train(texts.map(Ok::<_, TextError>), vocab_size)
+    }
+
+    /// As [`train`](Self::train), with texts that can fail to be read. They are read once and not kept: memory is taken by the distinct
+    /// words among them.
+    ///
+    /// # Errors
+    /// As [`train`](Self::train), and the first error among the texts.
+    pub fn try_train<S: AsRef<str> + Send, E: From<TextError> + Send>(
+        texts: impl Iterator<Item = Result<S, E>> + Send,
+        vocab_size: usize,
+    ) -> Result<Self, E> {
         if !(MIN_VOCAB..=MAX_VOCAB).contains(&vocab_size) {
-            return Err(TextError::VocabSize { found: vocab_size });
+            return Err(TextError::VocabSize { found: vocab_size }.into());
         }
-        let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
-        if texts.is_empty() {
-            return Err(TextError::NoText);
+        let (mut unread, mut any) = (None, false);
+        let readable = texts.map_while(|text| text.map_err(|error| unread = Some(error)).ok());
+        let trained = Self::trained(readable.inspect(|text| any |= !text.as_ref().is_empty()), vocab_size);
+        match unread {
+            Some(error) => Err(error),
+            None if any => Ok(trained?),
+            None => Err(TextError::NoText.into()),
         }
+    }
+
+    fn trained<S: AsRef<str> + Send>(texts: impl Iterator<Item = S> + Send, vocab_size: usize) -> Result<Self, TextError> {
         let specials = SPECIALS.map(|name| AddedToken::from(name, true));
         let mut trainer = BpeTrainer::builder()
             .show_progress(false)
@@ -139,7 +158,7 @@ impl TextTokenizer {
         bpe.with_pre_tokenizer(Some(ByteLevel::default().add_prefix_space(false)));
         bpe.with_decoder(Some(ByteLevelDecoder::default()));
         let failed = |error: tokenizers::Error| TextError::Train { reason: error.to_string() };
-        bpe.train(&mut trainer, texts.into_iter()).map_err(failed)?;
+        bpe.train(&mut trainer, texts).map_err(failed)?;
         // Through the file format, so that a tokenizer just trained and one loaded behave alike.
         let json = bpe.to_string(false).map_err(failed)?;
         let inner: Tokenizer = json.parse().map_err(failed)?;

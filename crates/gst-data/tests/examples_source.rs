@@ -16,8 +16,7 @@ use gst_data::{
 
 fn source(root: &Root) -> ExampleSource {
     let collection = Arc::new(Collection::open(root.path(), &OpenParams::default()).unwrap());
-    let texts = training_texts(&collection, 4).unwrap();
-    let tokenizer = TextTokenizer::train(texts.iter().map(String::as_str), 400).unwrap();
+    let tokenizer = TextTokenizer::try_train(training_texts(&collection, 4), 400).unwrap();
     ExampleSource::new(collection, Arc::new(tokenizer), LogMel::new(80).unwrap())
 }
 
@@ -150,8 +149,7 @@ fn broken_records_are_replaced_by_the_next_good_one() {
     break_clip(last);
     let broken: Vec<usize> =
         (0..records.len()).filter(|&index| [4, last].iter().any(|&other| records[other].audio == records[index].audio)).collect();
-    let tokenizer =
-        Arc::new(TextTokenizer::train(training_texts(&collection, 2).unwrap().iter().map(String::as_str), 300).unwrap());
+    let tokenizer = Arc::new(TextTokenizer::try_train(training_texts(&collection, 2), 300).unwrap());
     let source = ExampleSource::new(Arc::clone(&collection), tokenizer, LogMel::new(80).unwrap());
     for index in (0..records.len()).chain((0..records.len()).rev()) {
         let (example, met) = source.load_usable(Split::Train, 0, index).unwrap();

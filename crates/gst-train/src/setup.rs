@@ -177,10 +177,7 @@ fn own_source(
 ) -> Result<(ModelConfig, ExampleSource), TrainError> {
     let tokenizer = match &config.tokenizer {
         Some(path) => TextTokenizer::from_file(path)?,
-        None => {
-            let texts = training_texts(&collection, ANSWER_WEIGHT)?;
-            TextTokenizer::train(texts.iter().map(String::as_str), config.vocabulary)?
-        }
+        None => TextTokenizer::try_train(training_texts(&collection, ANSWER_WEIGHT), config.vocabulary)?,
     };
     let model = model.with_vocabulary(tokenizer.vocab_size());
     let mel = LogMel::new(model.mels)?;

@@ -3,6 +3,7 @@
 use gst_affinity::Cost;
 use gst_data::mel::Features;
 use gst_data::{Example, ExampleSource, Split, fbank};
+use gst_model::plan::Load;
 use gst_model::{Batch, Sample};
 use gst_schedule::{Draws, Schedule};
 use rand::SeedableRng;
@@ -43,6 +44,19 @@ impl StepBatch {
     #[must_use]
     pub fn answer_tokens(&self) -> usize {
         self.parts.iter().map(|part| part.batch.answer_tokens()).sum()
+    }
+
+    /// Its largest part: samples, and the longest clip, question and answer among them.
+    #[must_use]
+    pub fn largest_part(&self) -> Option<Load> {
+        let longest = |tokens: &[Vec<u32>]| tokens.iter().map(Vec::len).max().unwrap_or(0);
+        let load = |part: &Part| Load {
+            batch: part.batch.frames.len(),
+            seconds: part.batch.max_frames as f64 / 100.0,
+            prompt: longest(&part.batch.prompts),
+            answer: longest(&part.batch.answers),
+        };
+        self.parts.iter().map(load).max_by(|a, b| (a.batch as f64 * a.seconds).total_cmp(&(b.batch as f64 * b.seconds)))
     }
 
     /// Bytes of its features, by far the most of it.

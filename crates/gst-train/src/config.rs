@@ -63,6 +63,8 @@ pub struct TrainConfig {
     pub clip_norm: f64,
     /// Largest number of samples in one forward pass; a larger batch is worked off in parts of like length.
     pub micro_batch: usize,
+    /// Computes activations again in the backward pass where that only costs memory traffic, instead of keeping them.
+    pub gradient_checkpointing: bool,
     /// Changes made to training features.
     pub augment: Augment,
     /// Steps between two evaluations on the validation split; 0 evaluates at stage ends only.
@@ -121,6 +123,7 @@ impl Default for TrainConfig {
             ema: None,
             clip_norm: 1.0,
             micro_batch: 16,
+            gradient_checkpointing: false,
             augment: Augment::default(),
             evaluate_every: 50,
             evaluate_every_seconds: 0.0,

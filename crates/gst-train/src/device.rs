@@ -3,6 +3,8 @@
 //! Burn picks a backend by a runtime [`Device`]; a cargo feature adds the constructor. `cargo xtask --device …` chooses the
 //! features, so a user of it never meets them.
 
+pub mod memory;
+
 use std::fmt;
 use std::str::FromStr;
 

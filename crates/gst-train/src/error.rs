@@ -190,6 +190,9 @@ pub enum TrainError {
         /// `dataset/id` of the samples in the batch.
         samples: Vec<String>,
     },
+    /// The device has no memory left for what it was to do.
+    #[error("{0}")]
+    OutOfMemory(Box<crate::device::memory::Shortage>),
     /// A file could not be read or written.
     #[error("{}", path.display())]
     Io {

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, GradientCheckpointingStrategy};
 use gst_affinity::DatasetFacts;
 use gst_affinity::artifact::{Artifact, Document};
 use gst_data::mel::LogMel;
 use gst_data::text::TextTokenizer;
 use gst_data::{Collection, DiskCache, ExampleSource, FeatureCache, OpenParams, Split, training_texts};
+use gst_model::plan::{Load, Plan};
 use gst_model::salmonn::PretrainedConfig;
 use gst_model::{AudioModel, AudioModelConfig, ModelConfig};
 
@@ -58,7 +59,7 @@ impl Setup {
         let model = AudioModelConfig::open(&config.model)?;
         let name = config.device.parse::<DeviceName>()?;
         let on_cpu = name == DeviceName::Cpu;
-        let device = name.open()?.autodiff();
+        let device = in_training(name.open()?, config.gradient_checkpointing);
         let cores = if on_cpu { Cores::of_machine()? } else { Cores::new(1)? };
         let weights = match &model {
             AudioModelConfig::Mini(_) => None,
@@ -127,10 +128,25 @@ impl Setup {
         match (&self.weights, &self.model) {
             (Some(weights), _) => Ok(AudioModel::Pretrained(weights.model(seed, &self.device)?)),
             (None, AudioModelConfig::Mini(model)) => {
-                Ok(AudioModel::Mini(model.init(seed, &Device::flex().autodiff())?.fork(&self.device)))
+                let again = self.device.gradient_checkpointing_strategy() == Some(GradientCheckpointingStrategy::Balanced);
+                Ok(AudioModel::Mini(model.init(seed, &in_training(Device::flex(), again))?.fork(&self.device)))
             }
             (None, AudioModelConfig::Pretrained(preset)) => Err(no_weights(preset)),
         }
+    }
+
+    /// Parameters and memory of a step of `load` on this device.
+    ///
+    /// # Errors
+    /// [`TrainError::Model`] when the sizes cannot be built or read.
+    pub fn plan(&self, load: Load) -> Result<Plan, TrainError> {
+        Ok(match (&self.model, &self.weights) {
+            (AudioModelConfig::Mini(model), _) => Plan::from_scratch(model, load, &self.device)?,
+            (AudioModelConfig::Pretrained(preset), Some(weights)) => {
+                Plan::pretrained(preset, &preset.parts(&weights.combination.root)?, load, &self.device)?
+            }
+            (AudioModelConfig::Pretrained(preset), None) => return Err(no_weights(preset)),
+        })
     }
 
     /// `document` with the hashes of what is opened here: the data and, where there are any, the checkpoints.
@@ -205,4 +221,9 @@ fn open_weights(preset: &PretrainedConfig, config: &TrainConfig) -> Result<Weigh
 fn no_weights(preset: &PretrainedConfig) -> TrainError {
     let found = format!("none, and the model is `{}`", preset.preset);
     TrainError::Setting { field: "weights", found, expected: "the folder that its checkpoints lie in (--weights DIR)" }
+}
+
+/// A device whose tensors can be differentiated; `again`: whether activations are computed again for that instead of kept.
+fn in_training(device: Device, again: bool) -> Device {
+    if again { device.autodiff().gradient_checkpointing() } else { device.autodiff() }
 }

@@ -1,14 +1,17 @@
 //! The training loop.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use burn::module::Module;
 use gst_affinity::artifact::{Document, content_hash};
+use gst_model::plan::Load;
 use gst_schedule::Schedule;
 
 use crate::batches::Batcher;
 use crate::checkpoint::state::RunState;
 use crate::checkpoint::{self, Checkpoint, SCHEDULE, STATE};
+use crate::device::memory;
 use crate::evaluate::Evaluation;
 use crate::learner::Learner;
 use crate::ledger::{Event, Ledger, LedgerState, RunResult, Watch, peak_memory_bytes};
@@ -155,9 +158,16 @@ impl<'a> Trainer<'a> {
     /// that `metrics.jsonl` gets.
     ///
     /// # Errors
-    /// [`TrainError::NotFinite`] when the loss is no number; [`TrainError::NotSaved`] when a checkpoint cannot be saved; whatever
-    /// reading data or writing files can raise.
+    /// [`TrainError::NotFinite`] when the loss is no number; [`TrainError::NotSaved`] when a checkpoint cannot be saved;
+    /// [`TrainError::OutOfMemory`] when the device has no memory left, the newest checkpoint being whole then; whatever reading data
+    /// or writing files can raise.
     pub fn run(&mut self, stop: &dyn Fn() -> bool, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
+        let load = Cell::new(None);
+        memory::guard(self.setup, self.config, &load, || self.follow(stop, watch, &load))
+    }
+
+    /// [`Self::run`]; `load` is told the largest part of the step at work.
+    fn follow(&self, stop: &dyn Fn() -> bool, watch: &mut dyn Watch, load: &Cell<Option<Load>>) -> Result<Outcome, TrainError> {
         let mut run = self.start(watch)?;
         let mut at = self.step();
         while at < run.plan.schedule().steps && !self.is_enough(&run, at) {
@@ -179,6 +189,7 @@ impl<'a> Trainer<'a> {
                 run.ledger.write(run.plan.stage_event(at))?;
             }
             let batch = run.plan.next_batch()?;
+            load.set(batch.largest_part());
             run.quarantine.add(&batch.set_aside)?;
             run.learner.waited = run.plan.waited();
             let audio = run.learner.cost().audio_seconds;

@@ -22,7 +22,8 @@ use serde_json::Value;
 fn bench() -> Bench {
     let bench = Bench::new();
     let params = OpenParams { only: Some(DATASETS.split(',').map(str::to_owned).collect()), ..OpenParams::default() };
-    let texts = training_texts(&Collection::open(&bench.path("data"), &params).unwrap(), 4).unwrap();
+    let texts =
+        training_texts(&Collection::open(&bench.path("data"), &params).unwrap(), 4).collect::<Result<Vec<_>, _>>().unwrap();
     checkpoints::write(&bench.path("weights"), 7, &texts);
     std::fs::write(bench.path("tiny.toml"), checkpoints::PRESET).unwrap();
     // The same, with the activations of one layer at a time.

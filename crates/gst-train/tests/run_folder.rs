@@ -149,3 +149,14 @@ fn one_process_at_a_time_and_signals_end_it() {
     let waiting = bench.fails("train --resume long --seed 3");
     assert!(waiting.contains("seed: the run has 0"), "{waiting}");
 }
+
+#[test]
+fn activations_computed_again_change_no_bit() {
+    let bench = Bench::new();
+    bench.train("kept", 3);
+    let common = format!("--data data --only {DATASETS} --schedule mix.json --evaluate-every 0 --seed 5");
+    bench.ok(&format!("train {common} --gradient-checkpointing --out again"));
+    let weights = |run: &str| std::fs::read(bench.path(&format!("{run}/checkpoints/step-3/model.safetensors"))).unwrap();
+    assert!(weights("kept") == weights("again"));
+    assert!(bench.text("again/config.toml").contains("gradient_checkpointing = true"));
+}

@@ -43,6 +43,12 @@ pub(crate) struct Settings {
     /// Peak learning rate.
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
+    /// Largest number of samples in one forward pass; a larger batch is worked off in parts.
+    #[arg(long, value_name = "N")]
+    micro_batch: Option<usize>,
+    /// Compute activations again in the backward pass where that is cheap: less memory, the same results.
+    #[arg(long)]
+    gradient_checkpointing: bool,
     /// Threads that prepare batches ahead of the loop.
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
@@ -94,6 +100,8 @@ impl Settings {
         config.exclude_overlap |= self.exclude_overlap;
         config.checks = self.checks.clone().or(config.checks);
         config.learning_rate = self.learning_rate.unwrap_or(config.learning_rate);
+        config.micro_batch = self.micro_batch.unwrap_or(config.micro_batch);
+        config.gradient_checkpointing |= self.gradient_checkpointing;
         config.workers = self.workers.unwrap_or(config.workers);
         config.cache_dir = self.cache_dir.clone().or(config.cache_dir);
         config.max_broken_share = self.max_broken_share.unwrap_or(config.max_broken_share);

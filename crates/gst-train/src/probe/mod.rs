@@ -8,6 +8,7 @@
 mod directed;
 mod gradients;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use self::directed::{Context, Directed};
 use self::gradients::Gradients;
 use crate::batches::Batcher;
+use crate::device::memory;
 use crate::learner::Learner;
 use crate::ledger::Event;
 use crate::progress::Progress;
@@ -130,8 +132,19 @@ pub struct Measured {
 /// Warms a fresh model up, takes gradients of every dataset, and estimates their affinity. `None` when asked to stop.
 ///
 /// # Errors
-/// [`TrainError::Setting`] for a value out of range; whatever reading data or training can raise.
+/// [`TrainError::Setting`] for a value out of range; [`TrainError::OutOfMemory`] when the device has no memory left; whatever reading
+/// data or training can raise.
 pub fn measure(
+    setup: &Setup,
+    config: &TrainConfig,
+    probe: &ProbeConfig,
+    stop: &AtomicBool,
+    progress: &Progress,
+) -> Result<Option<Measured>, TrainError> {
+    memory::guard(setup, config, &Cell::new(None), || warm_up_and_measure(setup, config, probe, stop, progress))
+}
+
+fn warm_up_and_measure(
     setup: &Setup,
     config: &TrainConfig,
     probe: &ProbeConfig,

@@ -18,6 +18,7 @@ const FREE: &[&str] = &[
     "weights",
     "checks",
     "device",
+    "gradient_checkpointing",
     "workers",
     "cache_mib",
     "cache_dir",

@@ -76,7 +76,7 @@ impl Reader for Jamendo {
                         label: Some(format!("{slot}={answer}")),
                         answer,
                         domain: source.domain(),
-                        source: vec![format!("jamendo:{track}")],
+                        source: vec![origin(&track)],
                         id,
                         ..Record::default()
                     };
@@ -86,6 +86,13 @@ impl Reader for Jamendo {
         }
         Ok(())
     }
+}
+
+/// The recording `track_0012542`, which MusicQA calls `012542`.
+pub(super) fn origin(track: &str) -> String {
+    let number = track.strip_prefix("track_").unwrap_or(track);
+    let significant = number.trim_start_matches('0');
+    format!("jamendo:{}", if significant.is_empty() { number } else { significant })
 }
 
 fn value<'t>(tag: &'t str, prefix: &str) -> Option<&'t str> {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Clips, Key, Kind, Reader, Sink, Source, clips::stem, json};
+use super::{Clips, Key, Kind, Reader, Sink, Source, clips::stem, jamendo, json};
 use crate::{
     error::DataError,
     record::{Record, Split},
@@ -61,7 +61,8 @@ fn questions(
     let mut number = 0_usize;
     json::each(source, path, None, |entry: Entry| {
         let name = Path::new(&entry.audio_name).file_name().and_then(|name| name.to_str()).unwrap_or(&entry.audio_name);
-        let audio = clips.path(source, &[stem(name).unwrap_or(name)], "")?;
+        let clip = stem(name).unwrap_or(name);
+        let audio = clips.path(source, &[clip], "")?;
         for turn in entry.conversation.chunks(2) {
             let [question, answer] = turn else { return Err(source.bad("a question without an answer")) };
             if question.from != "human" || answer.from != "gpt" {
@@ -75,10 +76,21 @@ fn questions(
                 question: question.value.trim().to_owned(),
                 answer: answer.value.trim().to_owned(),
                 domain: source.domain(),
+                source: origin(part, clip).into_iter().collect(),
                 ..Record::default()
             };
             sink(split, record)?;
         }
         Ok(())
     })
+}
+
+/// The recording of a clip; those of MusicCaps may or may not be called by their video.
+fn origin(part: &str, clip: &str) -> Option<String> {
+    let of_video = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    match part {
+        "Eval" => Some(jamendo::origin(clip)),
+        "Finetune" => Some(format!("magnatagatune:{clip}")),
+        _ => (clip.len() == 11 && clip.chars().all(of_video)).then(|| format!("youtube:{clip}")),
+    }
 }

@@ -32,7 +32,7 @@ fn jamendo_rows() {
             test | track_3#instrument | 16/216.mp3 | Which instruments are played? | cello, flute | instrument=cello, flute
             test | track_3#mood | 16/216.mp3 | What is the mood or theme of this music? | calm | mood=calm
         "#);
-    assert_eq!(host.origins(JAMENDO), ["jamendo:track_1", "jamendo:track_2", "jamendo:track_3"]);
+    assert_eq!(host.origins(JAMENDO), ["jamendo:1", "jamendo:2", "jamendo:3"]);
     let mood = host.rows(r#"jamendo = { path = "data", clips = "data/songs", questions = ["mood"] }"#);
     assert_eq!(mood.len(), 2);
 }
@@ -107,8 +107,8 @@ fn musicqa() -> Host {
     let train = [qa("f/tune-1.mp3", "Describe the audio", " Slow, \"sad\" piano. "), qa("tune-1.mp3", "What tempo?", "Slow.")];
     host.file("MusicQA/FinetuneMusicQA.json", serde_json::to_string(&train).unwrap());
     host.file("MusicQA/EvalMusicQA.json", serde_json::to_string(&[qa("012542.wav", "What mood?", "Calm.")]).unwrap());
-    host.file("MusicQA/PretrainMusicQA.json", serde_json::to_string(&[qa("caps.wav", "Which genre?", "Rock.")]).unwrap());
-    host.clips(&["MusicQA/audios/tune-1.wav", "MusicQA/audios/012542.wav", "MusicQA/audios/caps.flac"]);
+    host.file("MusicQA/PretrainMusicQA.json", serde_json::to_string(&[qa("aB-_1234567.wav", "Which genre?", "Rock.")]).unwrap());
+    host.clips(&["MusicQA/audios/tune-1.wav", "MusicQA/audios/012542.wav", "MusicQA/audios/aB-_1234567.flac"]);
     host
 }
 
@@ -118,13 +118,16 @@ fn musicqa_rows_and_errors() {
     host.check(
         r#"musicqa = { path = "data", pretrain = true }"#,
         r#"
-            train | Pretrain/1 | caps.flac | Which genre? | Rock. | -
+            train | Pretrain/1 | aB-_1234567.flac | Which genre? | Rock. | -
             train | Finetune/1 | tune-1.wav | Describe the audio | Slow, "sad" piano. | -
             train | Finetune/2 | tune-1.wav | What tempo? | Slow. | -
             test | Eval/1 | 012542.wav | What mood? | Calm. | -
         "#,
     );
     assert_eq!(host.rows(MUSICQA).len(), 3);
+    // The same track as `track_0012542` of MTG-Jamendo.
+    let origins = ["jamendo:12542", "magnatagatune:tune-1", "youtube:aB-_1234567"];
+    assert_eq!(host.origins(r#"musicqa = { path = "data", pretrain = true }"#), origins);
     host.file(
         "MusicQA/EvalMusicQA.json",
         r#"[{"audio_name": "012542.wav", "conversation": [{"from": "gpt", "value": "x"}, {"from": "human", "value": "y"}]}]"#,

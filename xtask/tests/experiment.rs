@@ -15,6 +15,7 @@ use fake::Fake;
 const GST: &str = r#"#!/bin/sh
 here=$(cd "$(dirname "$0")" && pwd)
 if [ "$1" = --version ]; then echo "gst $(cat "$here/version")"; exit 0; fi
+if [ "$1 $2" = "data fingerprint" ]; then echo "{\"fingerprint\": \"$(cat "$4"/*/*.jsonl | cksum)\"}"; exit 0; fi
 echo "$*" >> "$here/calls"
 command=$1
 case "$command" in data) mkdir -p "$3/one/audio"; echo '{"id":1}' > "$3/one/train.jsonl"; exit 0;; esac

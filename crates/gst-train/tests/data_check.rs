@@ -65,6 +65,17 @@ fn broken_clips_are_set_aside_and_training_goes_round_them() {
     assert!(rows.lines().count() == 2 && rows.contains(&broken), "{rows}");
     assert_eq!(bench.text("data/verified.jsonl").lines().count() as u64, first["clips"].as_u64().unwrap());
 
+    // What a check leaves is no change of the data; what it sets aside is.
+    let fingerprint = || bench.ok("data fingerprint data");
+    let without = fingerprint();
+    fs::remove_file(bench.path("data/verified.jsonl")).unwrap();
+    assert_eq!(fingerprint(), without);
+    fs::rename(bench.path("data/quarantine.jsonl"), bench.path("aside.jsonl")).unwrap();
+    assert_ne!(fingerprint(), without);
+    check("--json data check data");
+    assert_eq!(fingerprint(), without);
+    assert!(without.starts_with("sha256:") && check("--json data fingerprint data")["fingerprint"] == without.trim());
+
     // Only what has changed is decoded.
     assert_eq!(check("--json data check data")["decoded"], 0);
     let other = fs::read_dir(&audio).unwrap().map(|entry| entry.unwrap().path()).find(|path| !path.ends_with(&broken)).unwrap();

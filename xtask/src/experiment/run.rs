@@ -94,10 +94,7 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
         }
         board.close();
     }
-    worker.fingerprint = match worker.data.is_file() {
-        true => fingerprint::of_list(&gst.path, &worker.data)?,
-        false => fingerprint::of_folder(&worker.data)?,
-    };
+    worker.fingerprint = fingerprint::of_data(&gst.path, &worker.data)?;
 
     let ground = Ground::new(settings, worker.fingerprint.clone(), gst.version.clone());
     worker.context = ground.context.clone();

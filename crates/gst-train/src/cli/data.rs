@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use gst_data::OpenParams;
 use gst_data::check::{self, CheckParams, CheckReport, Workers};
 use gst_data::readers::{self, Entry};
 use gst_data::sources::{self, Imported, SourceList, import};
 use gst_data::suite::{self, SuiteParams};
+use gst_data::{Collection, OpenParams};
 use gst_train::progress::Progress;
 use serde_json::{Value, json};
 
@@ -46,6 +46,14 @@ pub(crate) enum DataCommand {
         /// Only these datasets, separated by commas.
         #[arg(long, value_delimiter = ',')]
         only: Option<Vec<String>>,
+    },
+    /// Print the hash that a run keeps of its data: rows, names and sizes of clips, and the clips set aside.
+    ///
+    /// Example: gst data fingerprint DATA
+    #[command(verbatim_doc_comment)]
+    Fingerprint {
+        /// Folder with one folder a dataset, or a TOML file that lists datasets.
+        dir: PathBuf,
     },
     Check(CheckArgs),
     /// Decode the files named on standard input, for `gst data check`, which starts this in child processes.
@@ -103,6 +111,10 @@ impl DataCommand {
             }
             Self::List { name } => list(name.as_deref(), shared),
             Self::Import { list, only } => import_all(&list, only.as_deref(), shared),
+            Self::Fingerprint { dir } => {
+                let fingerprint = Collection::open(&dir, &OpenParams::default())?.fingerprint();
+                shared.result(&json!({ "fingerprint": fingerprint }), || fingerprint.clone())
+            }
             Self::Check(args) => {
                 let report = args.check()?;
                 shared.result(&report, || report.to_string())?;

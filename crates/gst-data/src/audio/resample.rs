@@ -2,11 +2,13 @@
 //!
 //! A block of input is transformed, multiplied with the filter's spectrum, cut (or filled up with zeros) to the bins of the
 //! output rate, and transformed back; the ends of the block, into which the filter wraps round, are thrown away
-//! (overlap-save). Block lengths are whole in both rates, so the result is that of the filter at the exact ratio.
+//! (overlap-save). Block lengths are whole in both rates, so the result is that of the filter at the exact ratio. Two blocks go
+//! through one complex transform, as its real and its imaginary part.
 
 use std::{cell::RefCell, collections::HashMap, f64::consts::PI, sync::Arc};
 
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex, num_complex::Complex};
+use realfft::RealFftPlanner;
+use rustfft::{Fft, FftPlanner, num_complex::Complex};
 
 use super::{AudioError, SAMPLE_RATE};
 
@@ -68,14 +70,12 @@ struct Plan {
     /// The same at 16 kHz.
     block_out: usize,
     margin_out: usize,
-    forward: Arc<dyn RealToComplex<f32>>,
-    inverse: Arc<dyn ComplexToReal<f32>>,
-    /// The filter's spectrum, which is real, as far as it passes, with the scale of the transforms.
+    forward: Arc<dyn Fft<f32>>,
+    inverse: Arc<dyn Fft<f32>>,
+    /// The filter's spectrum, which is real, from 0 Hz as far as it passes, with the scale of the transforms.
     filter: Vec<f32>,
-    input: Vec<f32>,
-    spectrum: Vec<Complex<f32>>,
-    passed: Vec<Complex<f32>>,
-    output: Vec<f32>,
+    input: Vec<Complex<f32>>,
+    output: Vec<Complex<f32>>,
     scratch: Vec<Complex<f32>>,
 }
 
@@ -88,24 +88,22 @@ impl Plan {
         // At the source rate the filter is as much longer as that rate is higher.
         let half = (ZERO_CROSSINGS as f64 / lower_nyquist / 2.0).ceil() as usize;
         let margins = half.div_ceil(step);
-        // A power of two of steps beside an even number for real transforms.
+        // A power of two of steps: the transforms are fastest at such lengths, and the middle of the spectrum is a bin.
         let steps = MIN_BLOCK.div_ceil(higher).max(4 * margins).next_power_of_two();
         let (block, block_out) = (steps * step, steps * step_out);
 
-        let mut planner = RealFftPlanner::<f32>::new();
+        let mut planner = FftPlanner::<f32>::new();
         let (forward, inverse) = (planner.plan_fft_forward(block), planner.plan_fft_inverse(block_out));
         let bins = block.min(block_out) / 2 + 1;
         let filter = spectrum_of(&taps(half, lower_nyquist), block, bins)?;
-        let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
+        let scratch = forward.get_inplace_scratch_len().max(inverse.get_inplace_scratch_len());
         Ok(Self {
             block,
             margin: margins * step,
             block_out,
             margin_out: margins * step_out,
-            input: vec![0.0; block],
-            spectrum: forward.make_output_vec(),
-            passed: inverse.make_input_vec(),
-            output: vec![0.0; block_out],
+            input: vec![Complex::default(); block],
+            output: vec![Complex::default(); block_out],
             scratch: vec![Complex::default(); scratch],
             forward,
             inverse,
@@ -117,47 +115,55 @@ impl Plan {
         let wanted = (samples.len() as u64 * self.block_out as u64).div_ceil(self.block as u64);
         let wanted = usize::try_from(wanted).map_err(|error| error.to_string())?;
         let (hop, hop_out) = (self.block - 2 * self.margin, self.block_out - 2 * self.margin_out);
-        let mut resampled = Vec::with_capacity(wanted);
-        let mut start = 0;
-        while resampled.len() < wanted {
-            self.fill(samples, start);
-            self.transform()?;
-            let kept = &self.output[self.margin_out..][..hop_out.min(wanted - resampled.len())];
-            resampled.extend_from_slice(kept);
-            start += hop;
+        let mut resampled = vec![0.0; wanted];
+        for (pair, kept) in resampled.chunks_mut(2 * hop_out).enumerate() {
+            self.fill(samples, 2 * pair * hop, hop);
+            self.transform();
+            let (first, second) = kept.split_at_mut(hop_out.min(kept.len()));
+            let found = &self.output[self.margin_out..];
+            first.iter_mut().zip(found).for_each(|(kept, value)| *kept = value.re);
+            second.iter_mut().zip(found).for_each(|(kept, value)| *kept = value.im);
         }
         Ok(resampled)
     }
 
-    /// Copies the block whose kept part begins at sample `start`; silence lies before and after the signal.
-    fn fill(&mut self, samples: &[f32], start: usize) {
+    /// Copies two blocks: that whose kept part begins at sample `start` to the real parts, and the one that is `hop` later to the imaginary
+    /// parts. Silence lies before and after the signal.
+    fn fill(&mut self, samples: &[f32], start: usize, hop: usize) {
+        let (first, second) = (self.place(samples, start), self.place(samples, start + hop));
+        let whole = |(lead, part): &(usize, &[f32])| *lead == 0 && part.len() == self.block;
+        if whole(&first) && whole(&second) {
+            for ((value, re), im) in self.input.iter_mut().zip(first.1).zip(second.1) {
+                *value = Complex::new(*re, *im);
+            }
+            return;
+        }
+        self.input.fill(Complex::default());
+        self.input[first.0..].iter_mut().zip(first.1).for_each(|(value, sample)| value.re = *sample);
+        self.input[second.0..].iter_mut().zip(second.1).for_each(|(value, sample)| value.im = *sample);
+    }
+
+    /// Where in its block the signal begins, and what of it lies there, for the block whose kept part begins at sample `start`.
+    fn place<'s>(&self, samples: &'s [f32], start: usize) -> (usize, &'s [f32]) {
         let lead = self.margin.saturating_sub(start);
         let from = samples.len().min(start.saturating_sub(self.margin));
         let count = (self.block - lead).min(samples.len() - from);
-        self.input[..lead].fill(0.0);
-        self.input[lead..lead + count].copy_from_slice(&samples[from..from + count]);
-        self.input[lead + count..].fill(0.0);
+        (lead, &samples[from..from + count])
     }
 
-    fn transform(&mut self) -> Result<(), String> {
-        let scratch = &mut self.scratch;
-        let forward = self.forward.process_with_scratch(
-            &mut self.input,
-            &mut self.spectrum,
-            &mut scratch[..self.forward.get_scratch_len()],
-        );
-        forward.map_err(|error| error.to_string())?;
-        self.passed.fill(Complex::default());
-        for ((passed, value), gain) in self.passed.iter_mut().zip(&self.spectrum).zip(&self.filter) {
-            *passed = value * gain;
-        }
-        // The spectrum of a real signal is real at 0 Hz and at the Nyquist frequency.
-        let last = self.passed.len() - 1;
-        self.passed[0].im = 0.0;
-        self.passed[last].im = 0.0;
-        let inverse =
-            self.inverse.process_with_scratch(&mut self.passed, &mut self.output, &mut scratch[..self.inverse.get_scratch_len()]);
-        inverse.map_err(|error| error.to_string())
+    /// The filter is real in time, so it keeps the two blocks apart.
+    fn transform(&mut self) {
+        self.forward.process_with_scratch(&mut self.input, &mut self.scratch);
+        let last = self.filter.len() - 1;
+        self.output[last..self.block_out - last].fill(Complex::default());
+        let gained = |(to, (from, gain)): (&mut Complex<f32>, (&Complex<f32>, &f32))| *to = from * gain;
+        self.output.iter_mut().zip(self.input.iter().zip(&self.filter)).take(last).for_each(gained);
+        // Frequencies below 0 stand at the end, that nearest to 0 last.
+        let below = self.input[self.block - last..].iter().zip(self.filter[1..].iter().rev());
+        self.output[self.block_out - last..].iter_mut().zip(below).for_each(gained);
+        // Where both halves meet, both count.
+        self.output[last] += self.input[last] * self.filter[last];
+        self.inverse.process_with_scratch(&mut self.output, &mut self.scratch);
     }
 }
 

@@ -303,17 +303,12 @@ struct Clip {
     seconds: f64,
 }
 
-/// The texts of the training records as examples spell them, for [`TextTokenizer::try_train`]: every question once, and every
-/// answer `weight` times with its leading space, so that answers become single tokens first.
+/// The texts of the training records as examples spell them, for [`TextTokenizer::try_train`]: each record's question, and behind it its
+/// answer `weight` times with its leading space, so that answers become single tokens first. Byte-level BPE begins a word at every such
+/// space, so one text counts as that many.
 ///
 /// Each is read when it is its turn; a record that cannot be read is an error in its place.
 pub fn training_texts(collection: &Collection, weight: usize) -> impl Iterator<Item = Result<String, DataError>> + Send {
-    let texts = move |record: Result<Record, DataError>| match record {
-        Err(error) => vec![Err(error)],
-        Ok(record) => {
-            let answer = format!(" {}", record.answer.trim());
-            std::iter::once(record.question.trim().to_owned()).chain(std::iter::repeat_n(answer, weight)).map(Ok).collect()
-        }
-    };
-    collection.datasets.iter().flat_map(|dataset| dataset.records(Split::Train)).flat_map(texts)
+    let text = move |record: Record| record.question.trim().to_owned() + &format!(" {}", record.answer.trim()).repeat(weight);
+    collection.datasets.iter().flat_map(|dataset| dataset.records(Split::Train)).map(move |record| record.map(text))
 }

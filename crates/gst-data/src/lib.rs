@@ -33,6 +33,8 @@
 //! | [`loader`] | work ahead in threads, handed over in order |
 //! | [`check`] | what is in a folder, what is wrong with it, and what is set aside; child processes that decode |
 //! | [`suite`] | fourteen generated datasets |
+//!
+//! With the feature `hub` there is a module `hub` that fetches datasets and weights of the Hugging Face Hub.
 
 mod admission;
 mod baseline;
@@ -58,6 +60,8 @@ mod split;
 pub mod audio;
 pub mod check;
 pub mod fbank;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod loader;
 pub mod manifest;
 pub mod mel;

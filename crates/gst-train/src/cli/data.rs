@@ -56,6 +56,8 @@ pub(crate) enum DataCommand {
         dir: PathBuf,
     },
     Check(CheckArgs),
+    #[cfg(feature = "hub")]
+    Download(super::download::DownloadArgs),
     /// Decode the files named on standard input, for `gst data check`, which starts this in child processes.
     #[command(hide = true)]
     Examine {
@@ -115,6 +117,8 @@ impl DataCommand {
                 let fingerprint = Collection::open(&dir, &OpenParams::default())?.fingerprint();
                 shared.result(&json!({ "fingerprint": fingerprint }), || fingerprint.clone())
             }
+            #[cfg(feature = "hub")]
+            Self::Download(args) => args.run(shared),
             Self::Check(args) => {
                 let report = args.check()?;
                 shared.result(&report, || report.to_string())?;

@@ -6,6 +6,8 @@ mod ask;
 mod data;
 #[cfg(feature = "model")]
 mod devices;
+#[cfg(feature = "hub")]
+mod download;
 #[cfg(feature = "model")]
 mod evaluate;
 mod group;

@@ -13,6 +13,7 @@ use gst_affinity::{
 use gst_data::{
     CachedClip, Collection, DiskCache, FeatureKey, OpenParams,
     mel::{Features, LogMel},
+    sources::{SourceList, import},
     text::TextTokenizer,
 };
 use gst_grouping::Grouping;
@@ -102,6 +103,48 @@ targets! {
         let surveyed = Collection::survey(&root, &params);
         // One stops at the first problem that the other collects.
         assert_eq!(opened.is_ok(), surveyed.is_ok_and(|(_, problems)| problems.is_empty()));
+    }
+
+    /// The TOML file that lists datasets; what is read of it has names that can be asked for one by one.
+    list: vec![
+            br#"imported = "rows"
+[datasets]
+clotho = { path = "/data/clotho", keywords = true }
+mine = { reader = "csv", path = "mine", clips = "wav", missing = "leave-out", audio = "{file}.wav", answer = "label", question = ["What is heard?", "Which sound?"] }
+"#.to_vec(),
+            br#"[datasets.jamendo]
+path = '../mtg'
+split = 2
+subset = "genre"
+questions = ["genre", "mood"]
+"#.to_vec(),
+        ],
+    |bytes| {
+        let path = with_file("sets.toml", bytes);
+        let Ok(list) = SourceList::read(&path) else { return };
+        let names: Vec<String> = list.datasets.iter().map(|settings| settings.name.clone()).collect();
+        assert!(!names.is_empty() && names.is_sorted());
+        for name in names {
+            assert!(list.clone().only(Some(std::slice::from_ref(&name))).is_ok_and(|only| only.datasets.len() == 1));
+        }
+    }
+
+    /// Files of hosts, by the readers that take them: the first byte chooses the reader, the rest is its file.
+    rows: HOSTS.iter().zip(0_u8..).map(|(host, number)| [&[number], host.seed.as_bytes()].concat()).collect(),
+    |bytes| {
+        let Some((&number, content)) = bytes.split_first() else { return };
+        let host = &HOSTS[usize::from(number) % HOSTS.len()];
+        let folder = scratch().join("rows");
+        fs::create_dir_all(folder.join("audio")).expect("a folder");
+        fs::write(folder.join("audio/a.wav"), "clip").expect("a file");
+        fs::write(folder.join(host.file), content).expect("a file");
+        let text = format!("[datasets]\nmine = {{ reader = \"{}\", path = \"{}\", clips = \"audio\", missing = \"leave-out\"{} }}\n", host.reader, host.path, host.more);
+        fs::write(folder.join("sets.toml"), text).expect("a file");
+        let list = SourceList::read(&folder.join("sets.toml")).expect("a list");
+        if let Ok(imported) = import(&list, &list.datasets[0]) {
+            assert!(imported.rows.iter().sum::<usize>() > 0);
+        }
+        fs::remove_file(folder.join(host.file)).expect("a file");
     }
 
     /// `tokenizer.json`: what is read encodes, decodes, and has the specials it names.
@@ -197,6 +240,46 @@ targets! {
         }
     }
 }
+
+/// A reader, the file that it takes, how a list names it, and what to begin with.
+struct Host {
+    reader: &'static str,
+    file: &'static str,
+    path: &'static str,
+    more: &'static str,
+    seed: &'static str,
+}
+
+const HOSTS: [Host; 4] = [
+    Host {
+        reader: "csv",
+        file: "rows.csv",
+        path: "rows.csv",
+        more: r#", audio = "{file}.wav", answer = "label", question = "Which sound?", split = "part""#,
+        seed: "file,label,part\na,\"dog, \"\"big\"\"\",train\na,cat,test\n",
+    },
+    Host {
+        reader: "salmonn",
+        file: "rows.json",
+        path: ".",
+        more: r#", train = "rows.json", test = "rows.json""#,
+        seed: r#"{"annotation": [{"path": "/a.wav", "text": "a dog", "task": "audiocaption"}, {"path": "a.wav", "text": "no", "task": "QA", "Q": "Cat?"}]}"#,
+    },
+    Host {
+        reader: "macs",
+        file: "MACS.yaml",
+        path: ".",
+        more: "",
+        seed: "files:\n- filename: a-b-1-2-a.wav\n  annotations:\n  - annotator_id: 1\n    sentence: birds sing\n    tags: [birds, wind]\n",
+    },
+    Host {
+        reader: "openaqa",
+        file: "rows.json",
+        path: "rows.json",
+        more: ", test_share = 0.5",
+        seed: r#"[{"instruction": "What?", "input": "", "audio_id": "/x/a.wav", "dataset": "audiocaps_train", "task": "cla", "output": "A dog."}]"#,
+    },
+];
 
 /// A feature folder, an address in it and the file there.
 fn entry() -> (DiskCache, FeatureKey, PathBuf) {

@@ -191,6 +191,7 @@ pub enum TrainError {
         samples: Vec<String>,
     },
     /// The device has no memory left for what it was to do.
+    #[cfg(feature = "model")]
     #[error("{0}")]
     OutOfMemory(Box<crate::device::memory::Shortage>),
     /// A file could not be read or written.

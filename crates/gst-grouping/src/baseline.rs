@@ -36,9 +36,39 @@ pub fn by_domain(domains: &[&str]) -> Partition {
     Partition::from_labels(&labels)
 }
 
+/// The groups that `partition` names, `names` being those of the datasets.
+///
+/// # Errors
+/// `GivenUnknown` for a name that is none of `names`, `NotAPartition` or `EmptyGroup` when not every dataset is in exactly one group.
+pub(crate) fn given(partition: &[Vec<String>], names: &[String]) -> Result<Partition, GroupingError> {
+    let place = |name: &String| {
+        let unknown = || GroupingError::GivenUnknown { name: name.clone(), known: names.join(", ") };
+        names.iter().position(|known| known == name).ok_or_else(unknown)
+    };
+    let groups: Vec<Vec<usize>> =
+        partition.iter().map(|group| group.iter().map(place).collect::<Result<_, _>>()).collect::<Result<_, _>>()?;
+    Partition::from_groups(&groups, names.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn given_groups_hold_every_dataset_once() {
+        let list = |names: &str| names.split(',').map(str::to_owned).collect::<Vec<_>>();
+        let names = list("a,b,c");
+        assert_eq!(given(&[list("c,a"), list("b")], &names).unwrap().labels(), [0, 1, 0]);
+        for (partition, expected) in [
+            (vec![list("a,x"), list("b,c")], "\"x\", which is not a dataset here; known: a, b, c"),
+            (vec![list("a,b"), list("b,c")], "in 2 groups"),
+            (vec![list("a,b")], "in 0 groups"),
+            (vec![], "in 0 groups"),
+        ] {
+            let message = given(&partition, &names).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
 
     #[test]
     fn random_groups_are_even_and_follow_the_seed() {

@@ -50,6 +50,7 @@ impl<'a> Clustering<'a> {
             Method::Single => Ok(Partition::single(datasets)),
             Method::Singletons => Ok(Partition::singletons(datasets)),
             Method::ByDomain => Ok(baseline::by_domain(self.domains)),
+            Method::Given => baseline::given(&params.partition, distances.names()),
             Method::Random => baseline::random(datasets, wanted, params.seed),
             Method::Agglomerative => agglomerative(distances, wanted, params.linkage),
             Method::Exact => exact(distances, wanted).map(|optimum| optimum.partition),

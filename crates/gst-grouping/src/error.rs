@@ -211,10 +211,10 @@ pub enum GroupingError {
         /// Entry (column, row).
         backward: f64,
     },
-    /// A given order names a dataset that is not there.
-    #[error("the given order names \"{name}\", which is not a dataset here; known: {known}")]
+    /// A given order, or given groups, name a dataset that is not there.
+    #[error("what was given names \"{name}\", which is not a dataset here; known: {known}")]
     GivenUnknown {
-        /// The name in the given order.
+        /// The name that was given.
         name: String,
         /// The names of the datasets.
         known: String,

@@ -26,6 +26,8 @@ pub enum Method {
     Single,
     /// Every dataset in a group of its own.
     Singletons,
+    /// The groups that the caller names ([`GroupingParams::partition`](crate::GroupingParams::partition)).
+    Given,
 }
 
 named_choices!(Method, "method",
@@ -37,6 +39,7 @@ named_choices!(Method, "method",
     ByDomain => "by-domain",
     Single => "single",
     Singletons => "singletons",
+    Given => "given",
 );
 
 impl Method {
@@ -47,7 +50,7 @@ impl Method {
 
     /// Whether K has to come from outside: given, or chosen by a [`GroupCount`](crate::GroupCount).
     pub fn takes_count(self) -> bool {
-        !matches!(self, Self::ByDomain | Self::Single | Self::Singletons)
+        !matches!(self, Self::ByDomain | Self::Single | Self::Singletons | Self::Given)
     }
 }
 

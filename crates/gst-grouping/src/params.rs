@@ -43,6 +43,8 @@ pub struct GroupingParams {
     /// For order `given`: names of datasets, at least one of every group; a group comes where its first-named dataset does.
     /// Empty for every other order.
     pub given: Vec<String>,
+    /// For method `given`: the names of the datasets of each group. Empty for every other method.
+    pub partition: Vec<Vec<String>>,
 }
 
 impl Default for GroupingParams {
@@ -58,6 +60,7 @@ impl Default for GroupingParams {
             most_groups: DEFAULT_MOST_GROUPS,
             null_samples: DEFAULT_NULL_SAMPLES,
             given: Vec::new(),
+            partition: Vec::new(),
         }
     }
 }
@@ -75,6 +78,10 @@ impl GroupingParams {
         }
         if self.order != OrderBy::Given && !self.given.is_empty() {
             return Err(GroupingError::GivenUnused { found: self.given.join(", "), order: self.order.name() });
+        }
+        if self.method != Method::Given && !self.partition.is_empty() {
+            let found = format!("{} groups with method `{}`", self.partition.len(), self.method);
+            return Err(GroupingError::Parameter { field: "partition", found, expected: "none, or method `given`" });
         }
         match self.count {
             GroupCount::Fixed(_) if !self.method.takes_count() => Ok(()),

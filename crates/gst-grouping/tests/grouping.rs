@@ -172,6 +172,10 @@ fn baselines_are_what_they_say() {
     assert_eq!(groups(Method::Singletons).partition().unwrap(), Partition::singletons(DATASETS));
     assert_eq!(groups(Method::ByDomain).partition().unwrap().labels(), [0, 1, 0, 1, 0, 1, 0, 1, 0]);
     assert_eq!(groups(Method::Random).groups.len(), 3);
+    let mut given = GroupingParams { partition: vec![names(4), names(DATASETS)[4..].to_vec()], ..by(Method::Given) };
+    assert_eq!(Grouping::new(&affinity, &given).unwrap().partition().unwrap().labels(), [0, 0, 0, 0, 1, 1, 1, 1, 1]);
+    given.method = Method::Random;
+    assert!(Grouping::new(&affinity, &given).unwrap_err().to_string().contains("method `given`"));
     for method in [Method::Single, Method::Singletons, Method::ByDomain, Method::Random] {
         let grouping = groups(method);
         assert_eq!((grouping.stability, grouping.structure), (None, None));
@@ -310,7 +314,7 @@ fn bad_input_is_an_error_that_says_what_to_do() {
 fn few_datasets_and_equal_datasets_have_a_result() {
     for count in 1..4 {
         let affinity = affinity_of(count, Metric::GradientDistance, 0.3, 0.3);
-        for method in Method::ALL.iter().map(|(method, _)| *method) {
+        for method in Method::ALL.iter().map(|(method, _)| *method).filter(|method| *method != Method::Given) {
             for groups in [GroupCount::Eigengap, GroupCount::Silhouette, GroupCount::Elbow, GroupCount::Fixed(count)] {
                 let grouping = Grouping::new(&affinity, &GroupingParams { method, count: groups, ..GroupingParams::default() });
                 let grouping = grouping.unwrap_or_else(|e| panic!("{count} {method} {groups}: {e}"));
@@ -321,7 +325,7 @@ fn few_datasets_and_equal_datasets_have_a_result() {
     let mut equal = affinity();
     let zeros = vec![vec![Some(0.0); DATASETS]; DATASETS];
     equal.tables.get_mut(&Metric::GradientDistance).unwrap().values = zeros;
-    for method in Method::ALL.iter().map(|(method, _)| *method) {
+    for method in Method::ALL.iter().map(|(method, _)| *method).filter(|method| *method != Method::Given) {
         let grouping = Grouping::new(&equal, &by(method)).unwrap();
         assert_eq!(grouping.partition().unwrap().len(), DATASETS);
     }

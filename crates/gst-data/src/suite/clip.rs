@@ -38,9 +38,9 @@ pub(super) struct Clip {
 }
 
 impl Clip {
-    /// Length in seconds.
-    pub(super) fn seconds(&self, task: &Task) -> f64 {
-        self.samples.len() as f64 / f64::from(task.rate) / f64::from(task.channels())
+    /// Length in seconds at a sample rate in Hz.
+    pub(super) fn seconds(&self, rate: u32, channels: u16) -> f64 {
+        self.samples.len() as f64 / f64::from(rate) / f64::from(channels)
     }
 }
 
@@ -86,7 +86,7 @@ fn class_of(task: &Task, part: Part, index: usize, seed: u64) -> usize {
 }
 
 /// First eight bytes of the hash of a clip's id.
-fn first_word(id: &str) -> u64 {
+pub(super) fn first_word(id: &str) -> u64 {
     Sha256::digest(id.as_bytes()).iter().take(8).fold(0, |word, &byte| (word << 8) | u64::from(byte))
 }
 

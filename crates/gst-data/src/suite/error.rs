@@ -17,6 +17,18 @@ pub enum SuiteError {
         /// The scale that was asked for.
         found: f64,
     },
+    /// A knob of a world is not a number in its range.
+    #[error("{knob} is {found}, expected a number from {low} to {high}")]
+    Knob {
+        /// The knob, as the field of [`WorldParams`](super::WorldParams) is named.
+        knob: &'static str,
+        /// Its value.
+        found: f64,
+        /// Least value.
+        low: f64,
+        /// Greatest value.
+        high: f64,
+    },
     /// The target is a file, or something else that cannot hold a suite.
     #[error("{}: expected a folder, found something else; name a new or empty folder", .path.display())]
     NotAFolder {

@@ -9,13 +9,13 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::clip::{Clip, Row, make};
+use super::clip::{Clip, Row};
+use super::contents::{Contents, Set};
 use super::error::SuiteError;
 use super::marker::{Found, Marker, look, written};
-use super::report::{DatasetReport, SuiteReport, planned};
+use super::report::{DatasetReport, SuiteReport};
 use super::scene::Part;
-use super::task::Task;
-use super::tasks::TASKS;
+use super::world::WorldParams;
 use super::{MAX_SCALE, MIN_SCALE};
 
 /// Which suite to generate.
@@ -50,9 +50,29 @@ pub fn generate(dir: &Path, params: &SuiteParams, progress: impl Fn(usize, usize
     if !(MIN_SCALE..=MAX_SCALE).contains(&params.scale) {
         return Err(SuiteError::Scale { found: params.scale });
     }
+    fill(dir, &Contents::of_suite(params), &progress)
+}
+
+/// Writes a world to `dir`: twelve small datasets whose conflict and dependence are known, laid out as [`generate`] does, with the knobs
+/// and what is true of each dataset in the marker.
+///
+/// # Errors
+///
+/// As [`generate`], and [`SuiteError::Knob`] for a knob out of range.
+pub fn generate_world(
+    dir: &Path,
+    params: &WorldParams,
+    progress: impl Fn(usize, usize) + Sync,
+) -> Result<SuiteReport, SuiteError> {
+    params.check()?;
+    fill(dir, &Contents::of_world(params), &progress)
+}
+
+/// Writes what is not there yet.
+fn fill(dir: &Path, contents: &Contents, progress: &(impl Fn(usize, usize) + Sync)) -> Result<SuiteReport, SuiteError> {
     match look(dir)? {
         Found::Suite(marker) => {
-            if let Some(report) = marker.holds(params, dir) {
+            if let Some(report) = marker.holds(&contents.recipe, dir) {
                 progress(report.clips, report.clips);
                 return Ok(SuiteReport { reused: true, ..report });
             }
@@ -60,33 +80,34 @@ pub fn generate(dir: &Path, params: &SuiteParams, progress: impl Fn(usize, usize
         }
         Found::Empty => make_folder(dir)?,
     }
-    let marker = Marker::begun(params);
+    let marker = Marker::begun(&contents.recipe, contents.sets.iter().map(|set| set.row.name.clone()).collect());
     marker.write(dir)?;
     marker.clear(dir)?;
-    let report = write_suite(dir, params, &progress)?;
+    let report = write_suite(dir, contents, progress)?;
     write_table(&dir.join("datasets.json"), &report.datasets)?;
     marker.finished(dir, &report)?.write(dir)?;
     Ok(report)
 }
 
-fn write_suite(dir: &Path, params: &SuiteParams, progress: &(impl Fn(usize, usize) + Sync)) -> Result<SuiteReport, SuiteError> {
-    let total: usize = TASKS.iter().flat_map(|task| task.sizes(params.scale)).sum();
+fn write_suite(dir: &Path, contents: &Contents, progress: &(impl Fn(usize, usize) + Sync)) -> Result<SuiteReport, SuiteError> {
+    let total: usize = contents.sets.iter().map(|set| set.row.clips).sum();
     let done = AtomicUsize::new(0);
     let tick = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
     let mut hash = Sha256::new();
     let mut datasets = Vec::new();
-    for task in TASKS {
-        datasets.push(write_dataset(&dir.join(task.name), task, params, &mut hash, &tick)?);
+    for set in &contents.sets {
+        datasets.push(write_dataset(&dir.join(&set.row.name), set, &mut hash, &tick)?);
     }
     Ok(SuiteReport {
-        seed: params.seed,
-        scale: params.scale,
+        seed: contents.seed,
+        scale: contents.scale,
         reused: false,
         fingerprint: written(hash),
         clips: total,
         bytes: datasets.iter().map(|dataset| dataset.bytes).sum(),
         audio_seconds: datasets.iter().map(|dataset| dataset.audio_seconds).sum(),
         datasets,
+        world: contents.world.clone(),
     })
 }
 
@@ -99,21 +120,14 @@ struct Written {
 }
 
 /// Writes one dataset, its clips in parallel; adds clips and lines to the hash in order.
-fn write_dataset(
-    folder: &Path,
-    task: &Task,
-    params: &SuiteParams,
-    hash: &mut Sha256,
-    tick: &(impl Fn() + Sync),
-) -> Result<DatasetReport, SuiteError> {
+fn write_dataset(folder: &Path, set: &Set, hash: &mut Sha256, tick: &(impl Fn() + Sync)) -> Result<DatasetReport, SuiteError> {
     make_folder(&folder.join("audio"))?;
-    let mut report = DatasetReport { shortest_seconds: f64::INFINITY, ..planned(task, params.scale) };
-    for (part, count) in Part::BOTH.into_iter().zip(task.sizes(params.scale)) {
+    let mut report = DatasetReport { shortest_seconds: f64::INFINITY, ..set.row.clone() };
+    for (part, count) in Part::BOTH.into_iter().zip([set.row.train, set.row.test]) {
         let clips = (0..count)
             .into_par_iter()
             .map(|index| {
-                let clip = make(task, part, index, params.seed);
-                let written = write_clip(folder, task, clip)?;
+                let written = write_clip(folder, set, (set.make)(part, index))?;
                 tick();
                 Ok(written)
             })
@@ -135,17 +149,18 @@ fn write_dataset(
     Ok(report)
 }
 
-fn write_clip(folder: &Path, task: &Task, clip: Clip) -> Result<Written, SuiteError> {
+fn write_clip(folder: &Path, set: &Set, clip: Clip) -> Result<Written, SuiteError> {
+    let (rate, channels) = (set.row.sample_rate, set.row.channels);
     let path = folder.join(&clip.row.audio);
-    let bytes = wav(task, &clip.samples).map_err(|source| SuiteError::Wav { path: path.clone(), source })?;
+    let bytes = wav(rate, channels, &clip.samples).map_err(|source| SuiteError::Wav { path: path.clone(), source })?;
     write_file(&path, &bytes)?;
-    Ok(Written { seconds: clip.seconds(task), row: clip.row, bytes: bytes.len() as u64, digest: Sha256::digest(&bytes).into() })
+    let seconds = clip.seconds(rate, channels);
+    Ok(Written { seconds, row: clip.row, bytes: bytes.len() as u64, digest: Sha256::digest(&bytes).into() })
 }
 
 /// A WAV file in memory: 16-bit integers.
-fn wav(task: &Task, samples: &[i16]) -> Result<Vec<u8>, hound::Error> {
-    let spec =
-        WavSpec { channels: task.channels(), sample_rate: task.rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
+fn wav(rate: u32, channels: u16, samples: &[i16]) -> Result<Vec<u8>, hound::Error> {
+    let spec = WavSpec { channels, sample_rate: rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
     let mut bytes = Cursor::new(Vec::with_capacity(2 * samples.len() + 64));
     let mut writer = WavWriter::new(&mut bytes, spec)?;
     for &sample in samples {

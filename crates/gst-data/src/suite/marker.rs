@@ -7,9 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path};
 
 use super::error::SuiteError;
-use super::generate::SuiteParams;
 use super::report::SuiteReport;
-use super::tasks::TASKS;
 
 /// Name of the marker in the root of a generated suite.
 pub const MARKER_FILE: &str = "suite.json";
@@ -74,14 +72,14 @@ pub(super) fn look(root: &Path) -> Result<Found, SuiteError> {
 }
 
 impl Marker {
-    /// The marker of a suite that is about to be written.
-    pub(super) fn begun(params: &SuiteParams) -> Self {
+    /// The marker of a suite with these datasets that is about to be written.
+    pub(super) fn begun(recipe: &str, datasets: Vec<String>) -> Self {
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
-            recipe: recipe(params),
+            recipe: recipe.to_owned(),
             tables: String::new(),
-            datasets: TASKS.iter().map(|task| task.name.to_owned()).collect(),
+            datasets,
             report: None,
         }
     }
@@ -99,10 +97,10 @@ impl Marker {
         fs::rename(&aside, &path).map_err(|source| SuiteError::Io { action: "rename to this name", path, source })
     }
 
-    /// The report, if the folder holds exactly the suite of `params`: the recipe is the same, the tables are unchanged, and
+    /// The report, if the folder holds exactly the suite of this recipe: it is the same, the tables are unchanged, and
     /// every dataset has its number of audio files and bytes. (Audio is not hashed again.)
-    pub(super) fn holds(&self, params: &SuiteParams, root: &Path) -> Option<SuiteReport> {
-        let report = self.report.as_ref().filter(|_| self.recipe == recipe(params))?;
+    pub(super) fn holds(&self, recipe: &str, root: &Path) -> Option<SuiteReport> {
+        let report = self.report.as_ref().filter(|_| self.recipe == recipe)?;
         if tables_hash(root, &self.datasets).ok()? != self.tables {
             return None;
         }
@@ -136,19 +134,6 @@ impl Marker {
         }
         Ok(())
     }
-}
-
-/// Hash of what decides the contents of a suite.
-fn recipe(params: &SuiteParams) -> String {
-    let mut hash = Sha256::new();
-    hash.update(super::RECIPE_VERSION.to_le_bytes());
-    hash.update(params.seed.to_le_bytes());
-    hash.update(params.scale.to_bits().to_le_bytes());
-    for task in TASKS {
-        let sizes = task.sizes(params.scale);
-        hash.update(format!("{} {sizes:?} {} {:?} {:?}\n", task.name, task.rate, task.questions, task.choices));
-    }
-    written(hash)
 }
 
 /// Hash of `datasets.json` and of every dataset's two tables.

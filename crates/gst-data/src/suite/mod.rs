@@ -13,12 +13,16 @@
 //! # Ok::<(), gst_data::suite::SuiteError>(())
 //! ```
 //!
+//! [`generate_world`] makes smaller collections instead, in which the conflict between datasets and their dependence on one another
+//! are known.
+//!
 //! The same seed and scale give the same files bit for bit, whatever the number of threads: every clip has random numbers of its
 //! own, keyed by seed, dataset, half and number. A smaller scale gives the first clips of a larger one. Between platforms the
 //! sine and the power of the system's math library may differ in the last of 53 bits, which rounding to 16 bits hides but for
 //! rare samples.
 
 mod clip;
+mod contents;
 mod dice;
 mod error;
 mod generate;
@@ -30,11 +34,13 @@ mod task;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod world;
 
 pub use error::SuiteError;
-pub use generate::{SuiteParams, generate};
+pub use generate::{SuiteParams, generate, generate_world};
 pub use marker::MARKER_FILE;
-pub use report::{DatasetReport, SuiteReport, catalogue};
+pub use report::{DatasetReport, SuiteReport, World, catalogue};
+pub use world::{WORLD_VERSION, WorldDataset, WorldParams};
 
 /// Version of the recipe; raised by every change that alters a clip or a line, so that suites made before are made anew.
 pub const RECIPE_VERSION: u32 = 1;

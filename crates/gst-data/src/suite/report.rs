@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::task::Task;
 use super::tasks::TASKS;
+use super::world::{WorldDataset, WorldParams};
 
 /// The suite that now lies in the folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,18 @@ pub struct SuiteReport {
     pub audio_seconds: f64,
     /// The datasets by name.
     pub datasets: Vec<DatasetReport>,
+    /// What is true of a world; nothing for the suite of fourteen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub world: Option<World>,
+}
+
+/// The knobs of a world, and what is true of its datasets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct World {
+    /// The knobs.
+    pub knobs: WorldParams,
+    /// The datasets by name, in the order of [`SuiteReport::datasets`].
+    pub datasets: Vec<WorldDataset>,
 }
 
 /// One generated dataset: a row of `datasets.json`.

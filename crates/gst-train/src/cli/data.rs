@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use gst_data::check::{self, CheckParams, CheckReport, Workers};
 use gst_data::readers::{self, Entry};
 use gst_data::sources::{self, Imported, SourceList, import};
-use gst_data::suite::{self, SuiteParams};
+use gst_data::suite::{self, SuiteParams, WorldParams};
 use gst_data::{Collection, OpenParams};
 use gst_train::progress::Progress;
 use serde_json::{Value, json};
@@ -17,9 +17,11 @@ use super::Shared;
 /// Make the generated suite, list what can be read, read it, or check it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Write the generated 14-dataset suite as audio files and JSONL.
+    /// Write the generated 14-dataset suite as audio files and JSONL, or a world whose conflict and dependence are known.
     ///
-    /// Example: gst data generate DATA --seed 0
+    /// Examples:
+    ///   gst data generate DATA --seed 0
+    ///   gst data generate WORLD --seed 0 --conflict 0.5 --dependence 1
     #[command(verbatim_doc_comment)]
     Generate {
         /// Folder to write to: new, empty, or an older generated suite.
@@ -27,6 +29,8 @@ pub(crate) enum DataCommand {
         /// Size of every dataset as a multiple of its default.
         #[arg(long, default_value_t = 1.0)]
         scale: f64,
+        #[command(flatten)]
+        knobs: Knobs,
     },
     /// List the datasets and formats that can be read: sizes, splits, licences, and the pages to get them from.
     ///
@@ -67,6 +71,40 @@ pub(crate) enum DataCommand {
     },
 }
 
+/// Knobs of a world: with any of them, twelve small datasets are made instead of the suite.
+#[derive(Debug, Args)]
+pub(crate) struct Knobs {
+    /// Share of the datasets that can answer their twin's question by another convention and do, 0 to 1.
+    #[arg(long, value_name = "SHARE")]
+    conflict: Option<f64>,
+    /// Share of the datasets that can stand on what others teach and do, 0 to 1.
+    #[arg(long, value_name = "SHARE")]
+    dependence: Option<f64>,
+    /// Training clips of the largest dataset over those of the smallest, 1 to 30.
+    #[arg(long, value_name = "RATIO")]
+    inequality: Option<f64>,
+    /// How far apart the datasets' signal-to-noise ratios lie, 0 (all at 24 dB) to 1 (6 to 42 dB).
+    #[arg(long, value_name = "SPREAD")]
+    difficulty: Option<f64>,
+}
+
+impl Knobs {
+    /// The world that is asked for, if any knob is given.
+    fn world(&self, seed: u64, scale: f64) -> Option<WorldParams> {
+        let given = [self.conflict, self.dependence, self.inequality, self.difficulty];
+        given.iter().any(Option::is_some).then(|| {
+            let plain = WorldParams { seed, scale, ..WorldParams::default() };
+            WorldParams {
+                conflict: self.conflict.unwrap_or(plain.conflict),
+                dependence: self.dependence.unwrap_or(plain.dependence),
+                inequality: self.inequality.unwrap_or(plain.inequality),
+                difficulty: self.difficulty.unwrap_or(plain.difficulty),
+                ..plain
+            }
+        })
+    }
+}
+
 /// Decode every clip in child processes, report what is there and what is wrong, and set broken clips aside.
 ///
 /// Writes verified.jsonl and quarantine.jsonl; training leaves out what is in quarantine. The next check decodes only files that
@@ -98,13 +136,17 @@ pub(crate) struct CheckArgs {
 impl DataCommand {
     pub(crate) fn run(self, shared: &Shared) -> anyhow::Result<()> {
         match self {
-            Self::Generate { dir, scale } => {
+            Self::Generate { dir, scale, knobs } => {
                 let progress = Progress::new("generate", "clips", 0);
-                let params = SuiteParams { seed: shared.seed.unwrap_or_default(), scale };
-                let report = suite::generate(&dir, &params, |done, total| {
+                let seed = shared.seed.unwrap_or_default();
+                let show = |done: usize, total: usize| {
                     progress.total(total as u64);
                     progress.set(done as u64);
-                })?;
+                };
+                let report = match knobs.world(seed, scale) {
+                    Some(world) => suite::generate_world(&dir, &world, show)?,
+                    None => suite::generate(&dir, &SuiteParams { seed, scale }, show)?,
+                };
                 progress.finish();
                 shared.result(&report, || {
                     let megabytes = report.bytes as f64 / 1e6;

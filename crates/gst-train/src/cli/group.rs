@@ -19,7 +19,7 @@ use super::{Shared, file_hash};
 pub(crate) struct GroupArgs {
     /// What `gst affinity` wrote.
     affinity: PathBuf,
-    /// How to cluster: spectral, agglomerative, exact, community, random, by-domain, single or singletons.
+    /// How to cluster: spectral, agglomerative, exact, community, random, by-domain, single, singletons or given.
     #[arg(long, default_value_t = GroupingParams::default().method)]
     method: Method,
     /// How many groups: a number, eigengap, silhouette or elbow.
@@ -32,6 +32,9 @@ pub(crate) struct GroupArgs {
     /// does.
     #[arg(long, value_delimiter = ',', value_name = "NAMES", conflicts_with = "order")]
     given: Vec<String>,
+    /// Groups of your own in their order of introduction: names separated by commas, groups by semicolons. Needs no probe.
+    #[arg(long, value_delimiter = ';', value_name = "A,B;C,D", conflicts_with_all = ["method", "groups", "order", "given"])]
+    partition: Vec<String>,
     /// Metric to group by, of those that were measured [default: the affinity's own].
     #[arg(long)]
     metric: Option<Metric>,
@@ -46,11 +49,15 @@ pub(crate) struct GroupArgs {
 impl GroupArgs {
     pub(crate) fn run(self, shared: &Shared) -> anyhow::Result<()> {
         let affinity: Document<Affinity> = files::read_artifact(&self.affinity)?;
+        let names = |group: &String| group.split(',').map(|name| name.trim().to_owned()).collect();
+        let partition: Vec<Vec<String>> = self.partition.iter().map(names).collect();
+        let given = if partition.is_empty() { self.given } else { partition.concat() };
         let params = GroupingParams {
-            method: self.method,
+            method: if partition.is_empty() { self.method } else { Method::Given },
             count: self.groups,
-            order: if self.given.is_empty() { self.order } else { OrderBy::Given },
-            given: self.given,
+            order: if given.is_empty() { self.order } else { OrderBy::Given },
+            given,
+            partition,
             metric: self.metric,
             seed: shared.seed.unwrap_or_default(),
             ..GroupingParams::default()

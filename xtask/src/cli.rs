@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
 
-use crate::experiment::{BUILT_IN, Options, Settings};
-use crate::{bench, ci, experiment, report, soak, tidy};
+use crate::experiment::{BUILT_IN, Options, Regime, Settings};
+use crate::map::MapSettings;
+use crate::{bench, ci, experiment, map, report, soak, tidy, workspace};
 
 /// The workspace's own tool: experiments, house rules, checks, benchmarks.
 #[derive(Debug, Parser)]
@@ -22,6 +23,9 @@ enum Task {
     /// Compare training strategies, or make the report again.
     #[command(subcommand)]
     Experiment(Experiment),
+    /// Compare strategies over generated worlds of known conflict and dependence, or make the page again.
+    #[command(subcommand)]
+    Map(Map),
     /// Hold the house rules: crate arrows, manifests, leftovers, links, sizes.
     Tidy,
     /// Run every check of continuous integration, cheapest first.
@@ -45,6 +49,81 @@ enum Experiment {
         /// The folder, for instance target/experiments/quick.
         folder: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Map {
+    /// Run the worlds that are missing, add their rows, make the page.
+    #[command(after_help = "Examples:\n  cargo xtask map run --jobs 2\n  cargo xtask map run --jobs 2 --hours 3 --worlds 18")]
+    Run(MapRun),
+    /// Make table and figure from the rows again.
+    Report(MapPlace),
+}
+
+#[derive(Debug, Args)]
+struct MapPlace {
+    /// A map of your own, a TOML file like experiments/map.toml.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The finished cells; the page is written beside them.
+    #[arg(long, value_name = "FILE", default_value = "docs/results/map/rows.csv")]
+    rows: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct MapRun {
+    #[command(flatten)]
+    place: MapPlace,
+    /// Worlds that run side by side, each with its part of the cores.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    jobs: usize,
+    /// Begin no world after so many hours.
+    #[arg(long, value_name = "H")]
+    hours: Option<f64>,
+    /// Only the first N worlds of the design.
+    #[arg(long, value_name = "N")]
+    worlds: Option<usize>,
+    /// Keep the folders of worlds that are done.
+    #[arg(long)]
+    keep: bool,
+    /// Folder of worlds and runs [default: target/experiments/map].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Use this gst program instead of building one.
+    #[arg(long, value_name = "FILE")]
+    gst: Option<PathBuf>,
+}
+
+impl MapPlace {
+    fn settings(&self) -> Result<MapSettings> {
+        self.config.as_deref().map_or_else(MapSettings::built_in, MapSettings::from_file)
+    }
+
+    fn report(&self) -> Result<()> {
+        let written = map::write_report(&self.settings()?, &self.rows)?;
+        eprintln!("map: {} ({} of {} worlds)", written.page.display(), written.worlds, written.planned);
+        Ok(())
+    }
+}
+
+impl MapRun {
+    fn run(self) -> Result<()> {
+        let settings = self.place.settings()?;
+        let chosen = Options { gst: self.gst, ..Options::default() };
+        let options = map::Options {
+            gst: experiment::program(&settings.experiment, &chosen)?,
+            out: self.out.map_or_else(|| map::usual_folder(&workspace::root()?), Ok)?,
+            rows: self.place.rows.clone(),
+            jobs: self.jobs.max(1),
+            hours: self.hours,
+            worlds: self.worlds,
+            keep: self.keep,
+        };
+        let ran = map::run(&settings, &options);
+        // A map that was stopped has worlds to show; without any, why it stopped says enough.
+        let shown = self.place.report();
+        ran.and(shown)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +164,12 @@ struct Run {
     /// Use this gst program instead of building one.
     #[arg(long, value_name = "FILE")]
     gst: Option<PathBuf>,
+    /// Cells that run side by side, each with its part of the cores; with 1, wall times can be compared.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    jobs: usize,
+    /// Training records a dataset: full, low-resource (250), low-resource-100 or low-resource-50.
+    #[arg(long)]
+    regime: Option<Regime>,
 }
 
 impl Run {
@@ -103,6 +188,9 @@ impl Run {
         put(&mut training.device, self.device.as_ref());
         put(&mut training.steps, self.steps.as_ref());
         put(&mut settings.seeds, self.seeds.as_ref());
+        if self.regime.is_some() {
+            (settings.data.regime, settings.data.limit) = (self.regime, None);
+        }
         put(&mut settings.strategies, self.strategies.as_ref());
         Ok(settings)
     }
@@ -130,8 +218,8 @@ pub fn main() -> ExitCode {
 fn dispatch(task: Task) -> Result<()> {
     match task {
         Task::Experiment(Experiment::Run(run)) => {
-            let Run { out, release, gst, fresh, .. } = &*run;
-            let options = Options { out: out.clone(), release: *release, gst: gst.clone(), fresh: *fresh };
+            let Run { out, release, gst, fresh, jobs, .. } = &*run;
+            let options = Options { out: out.clone(), release: *release, gst: gst.clone(), fresh: *fresh, jobs: *jobs };
             experiment::run(&run.settings()?, &options)
         }
         Task::Experiment(Experiment::Report { folder }) => {
@@ -139,6 +227,8 @@ fn dispatch(task: Task) -> Result<()> {
             eprintln!("report: {} ({} cells, {} missing)", written.html.display(), written.cells, written.missing);
             Ok(())
         }
+        Task::Map(Map::Run(run)) => run.run(),
+        Task::Map(Map::Report(place)) => place.report(),
         Task::Tidy => tidy::run(),
         Task::Ci(choice) => ci::run(&choice),
         Task::Bench(options) => bench::run(&options),

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo xtask experiment run quick      build gst for the device, run strategies × seeds, write a report
 //! cargo xtask experiment report DIR     make the report again from the run folders
+//! cargo xtask map run                   the same over generated worlds: where does grouping pay?
 //! cargo xtask tidy                      hold the house rules: crate arrows, manifests, links, sizes
 //! cargo xtask ci                        every check that continuous integration runs, cheapest first
 //! cargo xtask bench [FILTER]            the criterion benchmarks
@@ -23,6 +24,7 @@ mod ci;
 mod cli;
 mod device;
 mod experiment;
+mod map;
 mod report;
 mod soak;
 mod tidy;

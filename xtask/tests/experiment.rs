@@ -26,6 +26,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 mkdir -p "$(dirname "$out")"
+if [ "$seed" -ge 1000 ]; then seed=0; fi
 case "$command" in
   affinity) if grep -q affinity "$here/fail"; then echo "the probe ran out of memory" >&2; exit 1; fi
             cp "$here/made-up/seeds/$seed/affinity.json" "$out";;
@@ -40,7 +41,7 @@ case "$command" in
            touch "$here/hangs"
            while :; do sleep 0.05; done
          fi
-         cp "$here/made-up/runs/$strategy/seed-$seed/"* "$out/";;
+         cp "$here/made-up/runs/${strategy%.rate-*}/seed-$seed/"* "$out/";;
 esac
 "#;
 
@@ -113,6 +114,38 @@ fn count(calls: &[String], name: &str) -> usize {
 
 fn record(path: &Path) -> serde_json::Value {
     serde_json::from_str(&fs::read_to_string(path).expect("a record")).expect("JSON")
+}
+
+#[test]
+fn a_sweep_comes_first_and_jobs_run_side_by_side() {
+    let bench = Bench::new();
+    let config = r#"
+        name = "swept"
+        strategies = ["mix-all", "gst-progressive"]
+        seeds = 2
+        data.generate = { seed = 0, scale = 0.5 }
+        training = { model = "mini", steps = 300, batch_size = 16, evaluate_every = 25 }
+        sweep = { learning_rates = [0.002, 0.001], seeds = 1 }
+    "#;
+    fs::write(bench.path("swept.toml"), config).unwrap();
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["experiment", "run", "--jobs", "2", "--config"]).arg(bench.path("swept.toml"));
+        command.arg("--gst").arg(bench.path("gst")).arg("--out").arg(bench.path("out"));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        said(&output)
+    };
+    assert!(run().contains("learning rates chosen on the sweep's seeds"));
+    let calls = bench.calls();
+    assert_eq!((count(&calls, "train"), count(&calls, "affinity"), count(&calls, "group")), (8, 3, 4));
+    // The made-up runs are all alike: of equal rates the lowest is taken.
+    let choice = record(&bench.path("out/sweep/sweep.json"));
+    assert_eq!(choice["strategies"]["mix-all"]["learning_rate"], 0.001);
+    let judged = record(&bench.path("out/runs/gst-progressive/seed-1/cell.json"));
+    assert!(judged["commands"][1].as_str().unwrap().contains("--learning-rate 0.001"), "{judged}");
+    run();
+    assert!(bench.calls().is_empty(), "all is done");
 }
 
 #[test]

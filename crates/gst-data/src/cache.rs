@@ -1,5 +1,7 @@
 //! Features kept in memory up to a budget of bytes.
 
+pub(crate) mod disk;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},

@@ -1,7 +1,10 @@
 //! One dataset whose records stay on disk.
 
+pub(crate) mod rows;
+
 use std::{cmp::Reverse, fmt, path::PathBuf, sync::Arc};
 
+use rows::Rows;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -11,7 +14,6 @@ use crate::{
     folder::ClipFile,
     names::Names,
     record::{Record, Split},
-    rows::Rows,
 };
 
 /// Records that are there and not used, by the reason.

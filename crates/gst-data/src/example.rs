@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use crate::{
     audio,
+    cache::disk::{DiskCache, FeatureKey},
     cache::{CachedClip, DEFAULT_CACHE_BYTES, FeatureCache},
     collection::Collection,
     dataset::Dataset,
-    disk_cache::{DiskCache, FeatureKey},
     error::DataError,
     front_end::FrontEnd,
     mel::{Features, LogMel},

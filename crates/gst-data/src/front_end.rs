@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::audio::SAMPLE_RATE;
-use crate::disk_cache::FeatureKey;
+use crate::cache::disk::FeatureKey;
 use crate::fbank::{self, KaldiFbank};
 use crate::mel::{self, Features, LogMel, MelError};
 

@@ -43,7 +43,6 @@ mod cache;
 mod caught;
 mod collection;
 mod dataset;
-mod disk_cache;
 mod error;
 mod example;
 mod folder;
@@ -53,7 +52,6 @@ mod leave_out;
 mod names;
 mod overlap;
 mod record;
-mod rows;
 mod scan;
 mod split;
 
@@ -71,16 +69,16 @@ pub mod suite;
 pub mod text;
 
 pub use builder::DatasetBuilder;
+pub use cache::disk::{DEFAULT_DISK_CACHE_BYTES, DiskCache, DiskCacheCounts, FeatureKey};
 pub use cache::{CacheCounts, CachedClip, DEFAULT_CACHE_BYTES, FeatureCache};
 pub use collection::{Collection, MAX_PROBLEMS, OpenParams};
+pub use dataset::rows::MAX_RECORDS;
 pub use dataset::{Dataset, LeftOut};
-pub use disk_cache::{DEFAULT_DISK_CACHE_BYTES, DiskCache, DiskCacheCounts, FeatureKey};
 pub use error::{DataError, Place};
 pub use example::{Broken, Example, ExampleSource, MAX_BROKEN_IN_A_ROW, Means, training_texts};
 pub use front_end::{DEFAULT_MAX_SECONDS, FrontEnd, Heard};
 pub use hash::ContentHash;
 pub use record::{Record, Split};
-pub use rows::MAX_RECORDS;
 pub use text::{Dialogue, Plain};
 
 /// The README's example, compiled with the doc tests.

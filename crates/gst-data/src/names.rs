@@ -71,7 +71,7 @@ fn slice<'a>(text: &'a str, ends: &[usize], number: u32) -> &'a str {
     ends.get(number).and_then(|&end| text.get(begin..end)).unwrap_or_default()
 }
 
-/// Numbers stay below [`MAX_RECORDS`](crate::rows::MAX_RECORDS), since every record adds at most one name of a kind.
+/// Numbers stay below [`MAX_RECORDS`](crate::dataset::rows::MAX_RECORDS), since every record adds at most one name of a kind.
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rayon::prelude::*;
 
-use crate::{error::DataError, hash::rank, rows::Rows};
+use crate::{dataset::rows::Rows, error::DataError, hash::rank};
 
 /// Splits training `rows` into training and validation: whole clips, `share` of them (at least one, and one is left to train on).
 pub(crate) fn hold_out(dataset: &str, rows: &Rows, train: Vec<u32>, share: f64) -> Result<(Vec<u32>, Vec<u32>), DataError> {

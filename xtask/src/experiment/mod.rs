@@ -2,17 +2,24 @@
 
 mod fingerprint;
 mod gst;
+mod oracle;
 mod plan;
 mod process;
 mod progress;
+mod queue;
 mod record;
 mod run;
 mod settings;
+mod sweep;
 mod worker;
 
-pub(crate) use fingerprint::hash_file;
-pub(crate) use plan::reads_groups;
-pub(crate) use progress::MetricsTail;
+pub(crate) use fingerprint::{hash_file, of_data as fingerprint_of};
+pub(crate) use gst::Gst;
+pub(crate) use plan::{Ground, Job, generation, jobs as plan_jobs, reads_groups};
+pub(crate) use process::Interrupt;
+pub(crate) use progress::{Board, MetricsTail};
 pub(crate) use record::{Record, Status, write_whole};
-pub(crate) use run::{Manifest, Options, run};
-pub(crate) use settings::{BUILT_IN, Settings};
+pub(crate) use run::{Manifest, Options, cores, program, run, run_cells};
+pub(crate) use settings::{BUILT_IN, Generate, Regime, Settings};
+pub(crate) use sweep::Chosen;
+pub(crate) use worker::{Outcome, Worker};

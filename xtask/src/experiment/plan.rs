@@ -20,21 +20,27 @@ pub(crate) struct Ground {
     pub(crate) gst_version: String,
     /// Hash of the settings that all cells share, the data and the version.
     pub(crate) context: String,
+    /// The groups that are known to be right, as `gst group --partition` takes them: generated worlds have some.
+    pub(crate) oracle: Option<String>,
 }
+
+/// The grouping method that stands for the groups known to be right.
+const ORACLE: &str = "oracle";
 
 impl Ground {
     /// Strategies, seeds and arms may differ between cells of one report; everything else may not.
-    pub(crate) fn new(settings: &Settings, data: String, gst_version: String) -> Self {
+    pub(crate) fn new(settings: &Settings, data: String, gst_version: String, oracle: Option<String>) -> Self {
         let mut shared = settings.clone();
         shared.name.clear();
         shared.description.clear();
         shared.strategies.clear();
         shared.arms.clear();
+        shared.sweep = None;
         shared.seeds = 0;
         shared.first_seed = 0;
         shared.data.folder = None;
         let context = hash(json!({ "settings": shared, "data": data, "gst": gst_version }).to_string().as_bytes());
-        Self { data, gst_version, context }
+        Self { data, gst_version, context, oracle }
     }
 }
 
@@ -51,6 +57,8 @@ pub(crate) struct Job {
     pub(crate) log: PathBuf,
     /// The file that the last command leaves.
     pub(crate) result: PathBuf,
+    /// Small files that the commands read, with their contents: written before the first.
+    pub(crate) files: Vec<(PathBuf, String)>,
     /// Arguments of `gst`, one list a command.
     pub(crate) commands: Vec<Vec<String>>,
     /// Hash of the commands, of what the job needs, of the data and of the version.
@@ -64,8 +72,12 @@ pub(crate) struct Job {
 /// The job that generates the data, if the experiment does.
 pub(crate) fn generation(settings: &Settings, gst_version: &str) -> Option<Job> {
     let generate = settings.data.generate.as_ref()?;
-    let command =
+    let mut command =
         words(&["data", "generate", "data", "--seed", &generate.seed.to_string(), "--scale", &generate.scale.to_string()]);
+    option(&mut command, "--conflict", generate.conflict);
+    option(&mut command, "--dependence", generate.dependence);
+    option(&mut command, "--inequality", generate.inequality);
+    option(&mut command, "--difficulty", generate.difficulty);
     let key = hash(json!({ "commands": [command], "gst": gst_version }).to_string().as_bytes());
     Some(Job {
         label: "data".into(),
@@ -74,6 +86,7 @@ pub(crate) fn generation(settings: &Settings, gst_version: &str) -> Option<Job> 
         log: "data.log.txt".into(),
         result: "data".into(),
         commands: vec![command],
+        files: Vec::new(),
         key,
         needs: None,
         steps: None,
@@ -132,7 +145,12 @@ impl Plan<'_> {
         let out = format!("seeds/{seed}/{file}");
         let affinity = format!("seeds/{seed}/affinity.json");
         let Grouping { method, groups, order, arguments } = grouping;
-        let mut command = words(&["group", &affinity, "--method", method, "--groups", groups, "--order", order, "--out", &out]);
+        let mut command = words(&["group", &affinity]);
+        match &self.ground.oracle {
+            Some(partition) if method == ORACLE => command.extend(words(&["--partition", partition])),
+            _ => command.extend(words(&["--method", method, "--groups", groups, "--order", order])),
+        }
+        command.extend(words(&["--out", &out]));
         command.extend(arguments.iter().cloned());
         command.extend(words(&["--seed", &seed.to_string()]));
         self.planning(format!("groups ({method}), seed {seed}"), out, command, Some(probe))
@@ -148,6 +166,7 @@ impl Plan<'_> {
             record,
             log,
             result: result.into(),
+            files: Vec::new(),
             key: String::new(),
             commands: vec![command],
             needs,
@@ -161,6 +180,7 @@ impl Plan<'_> {
         let folder = format!("runs/{name}/seed-{seed}");
         let plan = format!("seeds/{seed}/schedule-{name}.json");
         let steps = arm.steps.unwrap_or(training.steps);
+        let drawn = seed + arm.seed_offset;
         let source = grouping.and_then(|index| self.jobs.get(index)).map(|job| job.result.display().to_string());
 
         let mut schedule = words(&["schedule"]);
@@ -174,14 +194,20 @@ impl Plan<'_> {
         schedule.extend(words(&["--strategy", &arm.strategy, "--steps", &steps.to_string()]));
         schedule.extend(words(&["--batch-size", &training.batch_size.to_string(), "--out", &plan]));
         schedule.extend(self.settings.schedule.arguments.iter().chain(&arm.schedule_arguments).cloned());
-        schedule.extend(words(&["--seed", &seed.to_string()]));
+        schedule.extend(words(&["--seed", &drawn.to_string()]));
 
         let mut train = words(&["train", "--data", DATA, "--model", &training.model, "--schedule", &plan, "--out", &folder]);
+        let mut files = Vec::new();
+        if let Some(shape) = arm.rate.as_ref().or(training.rate.as_ref()) {
+            let file = format!("seeds/rate-{shape}.toml");
+            train.extend(words(&["--config", &file]));
+            files.push((PathBuf::from(file), format!("rate = \"{shape}\"\n")));
+        }
         option(&mut train, "--learning-rate", arm.learning_rate.or(training.learning_rate));
         option(&mut train, "--evaluate-every", training.evaluate_every);
         data_options(&mut train, data);
         train.extend(training.arguments.iter().cloned());
-        self.finish(&mut train, seed);
+        self.finish(&mut train, drawn);
 
         self.push(Job {
             label: format!("{name}, seed {seed}"),
@@ -189,6 +215,7 @@ impl Plan<'_> {
             log: format!("{folder}/log.txt").into(),
             result: format!("{folder}/result.json").into(),
             folder: Some(folder.into()),
+            files,
             key: String::new(),
             commands: vec![schedule, train],
             needs: grouping,
@@ -234,7 +261,7 @@ fn words(list: &[&str]) -> Vec<String> {
 
 /// What every command that opens the data must be told alike.
 fn data_options(command: &mut Vec<String>, data: &Data) {
-    option(command, "--limit", data.limit);
+    option(command, "--limit", data.limit());
     option(command, "--validation-share", data.validation_share);
 }
 
@@ -245,141 +272,4 @@ fn option(command: &mut Vec<String>, flag: &str, value: Option<impl ToString>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan(change: impl Fn(&mut Settings)) -> Vec<Job> {
-        let mut settings = Settings::built_in("quick").unwrap();
-        change(&mut settings);
-        let ground = Ground::new(&settings, "sha256:data".into(), "gst 0.1.0".into());
-        jobs(&settings, &ground)
-    }
-
-    fn cell<'a>(jobs: &'a [Job], name: &str) -> &'a Job {
-        jobs.iter().find(|job| job.label == format!("{name}, seed 0")).unwrap()
-    }
-
-    #[test]
-    fn the_probe_runs_once_a_seed_and_only_for_strategies_that_read_groups() {
-        let labels: Vec<_> = plan(|s| s.seeds = 2).into_iter().map(|job| job.label).collect();
-        assert_eq!(
-            labels,
-            [
-                "mix-all, seed 0",
-                "sequential, seed 0",
-                "affinity, seed 0",
-                "groups (spectral), seed 0",
-                "gst-progressive, seed 0",
-                "mix-all, seed 1",
-                "sequential, seed 1",
-                "affinity, seed 1",
-                "groups (spectral), seed 1",
-                "gst-progressive, seed 1",
-            ]
-        );
-        let shared = plan(|s| s.strategies = vec!["gst-progressive".into(), "gst-reverse".into(), "strict-cycle".into()]);
-        assert_eq!(shared.iter().filter(|job| job.label.starts_with("affinity")).count(), 1);
-        assert_eq!(shared.iter().filter(|job| job.label.starts_with("groups")).count(), 1);
-    }
-
-    #[test]
-    fn the_commands_are_those_of_the_contract() {
-        let jobs = plan(|s| s.training.learning_rate = Some(0.002));
-        let progressive = cell(&jobs, "gst-progressive");
-        assert_eq!(
-            progressive.commands[0].join(" "),
-            format!(
-                "schedule seeds/0/grouping.json --strategy gst-progressive --steps {} --batch-size {} --out seeds/0/schedule-gst-progressive.json --seed 0",
-                progressive.steps.unwrap(),
-                Settings::built_in("quick").unwrap().training.batch_size
-            )
-        );
-        let train = cell(&jobs, "mix-all").commands[1].join(" ");
-        assert!(
-            train
-                .starts_with("train --data DATA --model mini --schedule seeds/0/schedule-mix-all.json --out runs/mix-all/seed-0"),
-            "{train}"
-        );
-        assert!(train.ends_with("--seed 0 --device cpu") && train.contains("--learning-rate 0.002"), "{train}");
-        assert!(cell(&jobs, "mix-all").commands[0].join(" ").starts_with("schedule --data DATA --strategy mix-all"));
-    }
-
-    #[test]
-    fn whatever_opens_the_data_is_told_its_limits() {
-        for job in plan(|s| (s.data.limit, s.data.validation_share) = (Some(250), Some(0.2))) {
-            for command in job.commands.iter().filter(|command| command.contains(&"--data".to_string())) {
-                assert!(command.join(" ").contains("--limit 250 --validation-share 0.2"), "{command:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn an_arm_has_its_own_grouping_and_its_own_budget() {
-        let jobs = plan(|s| {
-            s.strategies.push("random".into());
-            let grouping = Some(Grouping { method: "random".into(), ..Grouping::default() });
-            s.arms.insert(
-                "random".into(),
-                super::super::settings::Arm {
-                    strategy: "gst-progressive".into(),
-                    steps: Some(7),
-                    grouping,
-                    ..Default::default()
-                },
-            );
-        });
-        let arm = cell(&jobs, "random");
-        assert!(
-            arm.commands[0].join(" ").starts_with("schedule seeds/0/grouping-random.json --strategy gst-progressive --steps 7")
-        );
-        assert_eq!(jobs[arm.needs.unwrap()].commands[0][3], "random");
-    }
-
-    #[test]
-    fn the_key_follows_everything_that_could_change_a_result() {
-        let base = cell(&plan(|_| {}), "gst-progressive").key.clone();
-        assert_eq!(
-            cell(&plan(|s| s.strategies.swap(0, 1)), "gst-progressive").key,
-            base,
-            "the order of strategies changes no cell"
-        );
-        type Change = fn(&mut Settings);
-        let changes: [(&str, Change); 4] = [
-            ("steps", |s| s.training.steps += 1),
-            ("probe", |s| s.probe.batches = Some(99)),
-            ("groups", |s| s.grouping.groups = "2".into()),
-            ("device", |s| s.training.device = "wgpu".into()),
-        ];
-        for (name, change) in changes {
-            assert_ne!(cell(&plan(change), "gst-progressive").key, base, "{name}");
-        }
-        let settings = Settings::built_in("quick").unwrap();
-        for (data, version) in [("sha256:other", "gst 0.1.0"), ("sha256:data", "gst 0.2.0")] {
-            let ground = Ground::new(&settings, data.into(), version.into());
-            assert_ne!(cell(&jobs(&settings, &ground), "gst-progressive").key, base, "{data} {version}");
-        }
-        assert_eq!(
-            cell(&plan(|s| s.probe.batches = Some(99)), "mix-all").key,
-            cell(&plan(|_| {}), "mix-all").key,
-            "mix-all reads no probe"
-        );
-    }
-
-    #[test]
-    fn cells_of_one_report_share_their_context() {
-        let settings = Settings::built_in("quick").unwrap();
-        let context = |change: fn(&mut Settings)| {
-            let mut changed = settings.clone();
-            change(&mut changed);
-            Ground::new(&changed, "sha256:data".into(), "gst 0.1.0".into()).context
-        };
-        assert_eq!(context(|s| s.strategies.truncate(1)), context(|s| s.seeds = 5));
-        assert_ne!(context(|s| s.training.steps = 1), context(|_| {}));
-    }
-
-    #[test]
-    fn the_data_folder_is_put_in_only_behind_its_flag() {
-        let command = words(&["train", "--data", DATA, "--out", DATA]);
-        assert_eq!(with_data(&command, Path::new("elsewhere")), ["train", "--data", "elsewhere", "--out", DATA]);
-    }
-}
+mod tests;

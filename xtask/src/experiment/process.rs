@@ -67,18 +67,22 @@ impl Ended {
     }
 }
 
-/// Runs a program to its end, calling `tick` some twenty times a second.
+/// Runs a program to its end, calling `tick` some twenty times a second. Its arithmetic uses `threads` threads, all when absent.
 ///
 /// The child gets a process group of its own, so that a Ctrl-C on the terminal reaches only us and is handed on exactly once.
 pub(crate) fn run(
     program: &Path,
     arguments: &[String],
     folder: &Path,
+    threads: Option<usize>,
     interrupt: &Interrupt,
     mut tick: impl FnMut(),
 ) -> Result<Ended> {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if let Some(threads) = threads {
+        command.env("RAYON_NUM_THREADS", threads.to_string());
+    }
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
@@ -150,7 +154,7 @@ mod tests {
 
     fn shell(script: &str, interrupt: &Interrupt) -> Ended {
         let arguments = ["-c".to_string(), script.to_string()];
-        run(Path::new("sh"), &arguments, Path::new("."), interrupt, || {}).unwrap()
+        run(Path::new("sh"), &arguments, Path::new("."), None, interrupt, || {}).unwrap()
     }
 
     #[test]
@@ -170,7 +174,7 @@ mod tests {
             format!("trap 'echo saved; exit 7' INT; touch '{}/ready'; while :; do sleep 0.05; done", folder.path().display());
         let ready = folder.path().join("ready");
         let arguments = ["-c".to_string(), script];
-        let ended = run(Path::new("sh"), &arguments, Path::new("."), &interrupt, || {
+        let ended = run(Path::new("sh"), &arguments, Path::new("."), None, &interrupt, || {
             if ready.exists() {
                 interrupt.0.store(1, Ordering::SeqCst);
             }
@@ -201,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
-        let error = run(Path::new("no-such-program"), &[], Path::new("."), &Interrupt::default(), || {}).unwrap_err();
+        let error = run(Path::new("no-such-program"), &[], Path::new("."), None, &Interrupt::default(), || {}).unwrap_err();
         assert!(error.to_string().contains("no-such-program"));
     }
 }

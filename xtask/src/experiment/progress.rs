@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::fs::File;
 use std::io::{IsTerminal, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use serde::Deserialize;
@@ -12,8 +13,12 @@ use serde::Deserialize;
 /// All bars of one experiment.
 pub(crate) struct Board {
     bars: Option<(MultiProgress, ProgressBar)>,
-    total: usize,
-    done: usize,
+    quiet: bool,
+    begun: Instant,
+    total: AtomicUsize,
+    done: AtomicUsize,
+    /// Of those done, the jobs that took no time since they were done before.
+    skipped: AtomicUsize,
 }
 
 impl Board {
@@ -26,11 +31,37 @@ impl Board {
             overall.enable_steady_tick(Duration::from_millis(250));
             (bars, overall)
         });
-        Self { bars, total, done: 0 }
+        Self { bars, ..Self::quiet() }.expecting(total)
+    }
+
+    /// A board that shows nothing.
+    pub(crate) fn quiet() -> Self {
+        let none = || AtomicUsize::new(0);
+        Self { bars: None, quiet: true, begun: Instant::now(), total: none(), done: none(), skipped: none() }
+    }
+
+    fn expecting(self, total: usize) -> Self {
+        self.total.store(total, Ordering::Relaxed);
+        Self { quiet: false, ..self }
+    }
+
+    /// More jobs come, unless at least as many were announced and are not done yet.
+    pub(crate) fn expect(&self, jobs: usize) {
+        let open = self.total.load(Ordering::Relaxed).saturating_sub(self.done.load(Ordering::Relaxed));
+        let more = jobs.saturating_sub(open);
+        let total = self.total.fetch_add(more, Ordering::Relaxed) + more;
+        if let Some((_, overall)) = &self.bars {
+            overall.set_length(total as u64);
+        }
+    }
+
+    /// Jobs that were announced.
+    pub(crate) fn total(&self) -> usize {
+        self.total.load(Ordering::Relaxed)
     }
 
     /// Begins a job; with a number of steps its row shows rate and time left.
-    pub(crate) fn begin(&mut self, label: &str, steps: Option<u64>) -> Row {
+    pub(crate) fn begin(&self, label: &str, steps: Option<u64>) -> Row {
         let bar = self.bars.as_ref().map(|(bars, overall)| {
             let bar = match steps {
                 Some(steps) => ProgressBar::new(steps)
@@ -44,14 +75,31 @@ impl Board {
         Row { bar }
     }
 
+    /// Ends a job that was done before.
+    pub(crate) fn skip(&self, row: Row, line: &str) {
+        self.skipped.fetch_add(1, Ordering::Relaxed);
+        self.end(row, line);
+    }
+
+    /// `, 12 min left`, once the jobs done say something about those to come.
+    fn time_left(&self, done: usize, total: usize) -> String {
+        let worked = done.saturating_sub(self.skipped.load(Ordering::Relaxed));
+        if worked < 2 || done >= total {
+            return String::new();
+        }
+        let minutes = self.begun.elapsed().as_secs_f64() / worked as f64 * (total - done) as f64 / 60.0;
+        if minutes < 90.0 { format!(", {minutes:.0} min left") } else { format!(", {:.1} h left", minutes / 60.0) }
+    }
+
     /// Ends a job with one line about it.
-    pub(crate) fn end(&mut self, row: Row, line: &str) {
+    pub(crate) fn end(&self, row: Row, line: &str) {
         if let Some(bar) = row.bar {
             bar.finish_and_clear();
         }
-        self.done += 1;
-        let width = self.total.to_string().len();
-        self.say(&format!("[{:>width$}/{}] {line}", self.done, self.total));
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let total = self.total.load(Ordering::Relaxed);
+        let width = total.to_string().len();
+        self.say(&format!("[{done:>width$}/{total}{}] {line}", self.time_left(done, total)));
         if let Some((_, overall)) = &self.bars {
             overall.inc(1);
         }
@@ -62,6 +110,7 @@ impl Board {
         match &self.bars {
             // The terminal may have gone away; the experiment goes on.
             Some((bars, _)) => drop(bars.println(line)),
+            None if self.quiet => {}
             None => eprintln!("{line}"),
         }
     }

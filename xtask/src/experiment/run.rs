@@ -9,10 +9,11 @@ use super::gst::Gst;
 use super::plan::{self, Ground, Job};
 use super::process::Interrupt;
 use super::progress::Board;
+use super::queue::Queue;
 use super::record::write_whole;
 use super::settings::Settings;
 use super::worker::{Outcome, Worker};
-use super::{fingerprint, plan::generation};
+use super::{fingerprint, oracle, plan::generation, sweep};
 use crate::{device, report, workspace};
 
 /// Where and how to run an experiment.
@@ -26,6 +27,8 @@ pub(crate) struct Options {
     pub(crate) gst: Option<PathBuf>,
     /// Do every cell anew.
     pub(crate) fresh: bool,
+    /// Jobs that run side by side; 0 and 1 run one at a time with all cores, as wall times need it.
+    pub(crate) jobs: usize,
 }
 
 /// `experiment.json`: what was asked for, so that a report can be made again from the folder alone.
@@ -67,27 +70,25 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
     settings.check()?;
     let given = given_data(settings)?;
     let out = prepare_folder(settings, options)?;
-    let gst = match &options.gst {
-        Some(path) => Gst::at(path)?,
-        None => {
-            eprintln!("building gst for --device {}", settings.training.device);
-            Gst::at(&device::build_gst(&workspace::root()?, &settings.training.device, options.release)?)?
-        }
-    };
+    let gst = program(settings, options)?;
     let interrupt = Interrupt::install()?;
 
+    let threads = (options.jobs > 1).then(|| (cores() / options.jobs).max(1));
+    let data = given.unwrap_or_else(|| out.join("data"));
     let mut worker = Worker {
         gst: &gst,
         out: &out,
-        data: given.unwrap_or_else(|| out.join("data")),
+        data,
         fingerprint: String::new(),
         context: String::new(),
         interrupt: &interrupt,
         fresh: options.fresh,
+        prefix: String::new(),
+        threads: None,
     };
     if let Some(job) = generation(settings, &gst.version) {
-        let mut board = Board::new(1);
-        match worker.run(&job, &mut board)? {
+        let board = Board::new(1);
+        match worker.run(&job, &board)? {
             Outcome::Failed(reason) => bail!("the data could not be generated: {reason}; see {}", out.join(&job.log).display()),
             Outcome::Interrupted => bail!("stopped while the data was generated"),
             Outcome::Done | Outcome::Skipped => {}
@@ -95,9 +96,43 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
         board.close();
     }
     worker.fingerprint = fingerprint::of_data(&gst.path, &worker.data)?;
+    worker.threads = threads;
 
-    let ground = Ground::new(settings, worker.fingerprint.clone(), gst.version.clone());
-    worker.context = ground.context.clone();
+    let mut settings = settings.clone();
+    if let Some(sweep) = settings.sweep.clone() {
+        let swept = sweep::experiment(&settings, &sweep);
+        let folder = out.join("sweep");
+        let board = Board::new(0);
+        let failures = run_cells(&swept, Worker { out: &folder, ..worker.clone() }, options.jobs, &board)?;
+        board.close();
+        if interrupt.is_set() || !failures.is_empty() {
+            bail!("the sweep is not complete: {}; the same command goes on with it", stopped_by(&interrupt, &failures));
+        }
+        let choice = sweep::choose(&folder, &settings, &sweep)?;
+        eprint!("{choice}");
+        choice.apply(&mut settings);
+    }
+    let board = Board::new(0);
+    let failures = run_cells(&settings, worker, options.jobs, &board)?;
+    let all = board.total();
+    board.close();
+    let written = report::write_report(&out)?;
+    eprintln!("report: {}", written.html.display());
+    if interrupt.is_set() {
+        bail!("stopped; the same command goes on with the cells that are not done");
+    }
+    if !failures.is_empty() {
+        bail!("{} of {all} jobs failed: {}; their last words are in log.txt beside them", failures.len(), failures.join("; "));
+    }
+    Ok(())
+}
+
+/// Plans an experiment in the worker's folder, notes it in `experiment.json`, and runs its jobs, `side_by_side` at a time. Returns the
+/// labels of those that failed.
+pub(crate) fn run_cells(settings: &Settings, mut worker: Worker<'_>, side_by_side: usize, board: &Board) -> Result<Vec<String>> {
+    let truth = oracle::partition(&worker.data)?;
+    let ground = Ground::new(settings, worker.fingerprint.clone(), worker.gst.version.clone(), truth);
+    worker.context.clone_from(&ground.context);
     let manifest = Manifest {
         format: Manifest::FORMAT.into(),
         settings: settings.clone(),
@@ -105,46 +140,58 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
         gst_version: ground.gst_version.clone(),
         context: ground.context.clone(),
     };
-    write_whole(&out.join("experiment.json"), &serde_json::to_string_pretty(&manifest)?)?;
-
-    let jobs = plan::jobs(settings, &ground);
-    let failures = run_jobs(&jobs, &worker)?;
-    let written = report::write_report(&out)?;
-    eprintln!("report: {}", written.html.display());
-    if interrupt.is_set() {
-        bail!("stopped; the same command goes on with the cells that are not done");
-    }
-    if !failures.is_empty() {
-        bail!(
-            "{} of {} jobs failed: {}; their last words are in log.txt beside them",
-            failures.len(),
-            jobs.len(),
-            failures.join("; ")
-        );
-    }
-    Ok(())
+    write_whole(&worker.out.join("experiment.json"), &serde_json::to_string_pretty(&manifest)?)?;
+    run_jobs(&plan::jobs(settings, &ground), &worker, side_by_side, board)
 }
 
-/// Runs every job whose needs are met; returns the labels of those that failed.
-fn run_jobs(jobs: &[Job], worker: &Worker<'_>) -> Result<Vec<String>> {
-    let mut board = Board::new(jobs.len());
-    let mut outcomes: Vec<Outcome> = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        if worker.interrupt.is_set() {
-            break;
-        }
-        let needed = job.needs.and_then(|index| jobs.get(index).zip(outcomes.get(index)));
-        let outcome = match needed {
-            Some((needed, Outcome::Failed(_))) => {
-                worker.block(job, &format!("needs {}, which failed", needed.label), &mut board)?
+/// Runs every job whose needs are met, `side_by_side` at a time; returns the labels of those that failed.
+fn run_jobs(jobs: &[Job], worker: &Worker<'_>, side_by_side: usize, board: &Board) -> Result<Vec<String>> {
+    worker.write_files(jobs)?;
+    board.expect(jobs.len());
+    let queue = Queue::new(jobs);
+    let work = || -> Result<()> {
+        while !worker.interrupt.is_set() {
+            let Some((index, needed)) = queue.take() else { return Ok(()) };
+            let job = &jobs[index];
+            let outcome = match needed {
+                Some(needed) => worker.block(job, &format!("needs {}, which failed", jobs[needed].label), board),
+                None => worker.run(job, board),
+            };
+            // Whoever waits for this job must learn that it will not come.
+            queue.done(index, !outcome.as_ref().is_ok_and(|outcome| matches!(outcome, Outcome::Done | Outcome::Skipped)));
+            if let Outcome::Failed(_) = outcome? {
+                queue.note(&job.label);
             }
-            _ => worker.run(job, &mut board)?,
-        };
-        outcomes.push(outcome);
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..side_by_side.max(1)).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().unwrap_or_else(|_| bail!("a worker of the experiment broke down")))
+    })?;
+    Ok(queue.failed())
+}
+
+/// The program that runs every job: the given one, or built now.
+pub(crate) fn program(settings: &Settings, options: &Options) -> Result<Gst> {
+    match &options.gst {
+        Some(path) => Gst::at(path),
+        None => {
+            eprintln!("building gst for --device {}", settings.training.device);
+            Gst::at(&device::build_gst(&workspace::root()?, &settings.training.device, options.release)?)
+        }
     }
-    board.close();
-    let failed = jobs.iter().zip(&outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
-    Ok(failed.map(|(job, _)| job.label.clone()).collect())
+}
+
+/// Processor cores of this machine.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn stopped_by(interrupt: &Interrupt, failures: &[String]) -> String {
+    if interrupt.is_set() { "stopped".into() } else { format!("{} jobs failed: {}", failures.len(), failures.join("; ")) }
 }
 
 /// The data folder that was given; `None` when the experiment generates its own.

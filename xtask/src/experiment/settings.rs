@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+
+use super::sweep::Sweep;
 
 /// The experiments that come with the workspace, by name.
 pub(crate) const BUILT_IN: [(&str, &str); 3] = [
@@ -43,6 +46,9 @@ pub(crate) struct Settings {
     /// Further arguments of `gst schedule`.
     #[serde(default)]
     pub(crate) schedule: Schedule,
+    /// Chooses the learning rate of every strategy before the comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sweep: Option<Sweep>,
     /// Named variants of a strategy: another grouping, budget or learning rate.
     #[serde(default)]
     pub(crate) arms: BTreeMap<String, Arm>,
@@ -61,6 +67,9 @@ pub(crate) struct Data {
     /// At most this many training records a dataset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit: Option<u64>,
+    /// The same by the paper's names; stands in the place of `limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) regime: Option<Regime>,
     /// Share of the training clips held out for the learning curves; the program's own choice when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) validation_share: Option<f64>,
@@ -74,6 +83,52 @@ pub(crate) struct Generate {
     pub(crate) seed: u64,
     /// Size of the suite, 1.0 = the default sizes.
     pub(crate) scale: f64,
+    /// With any of these four a world is made instead of the suite: see `gst data generate --help`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) conflict: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dependence: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) inequality: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) difficulty: Option<f64>,
+}
+
+/// How many training records a dataset may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Regime {
+    /// All of them.
+    Full,
+    /// 250, the paper's low-resource setting.
+    LowResource,
+    #[serde(rename = "low-resource-100")]
+    LowResource100,
+    #[serde(rename = "low-resource-50")]
+    LowResource50,
+}
+
+impl FromStr for Regime {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        toml::Value::String(text.into())
+            .try_into()
+            .with_context(|| format!("regime `{text}`: expected full, low-resource, low-resource-100 or low-resource-50"))
+    }
+}
+
+impl Data {
+    /// At most this many training records a dataset.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        match self.regime {
+            None => self.limit,
+            Some(Regime::Full) => None,
+            Some(Regime::LowResource) => Some(250),
+            Some(Regime::LowResource100) => Some(100),
+            Some(Regime::LowResource50) => Some(50),
+        }
+    }
 }
 
 /// Settings of `gst train`.
@@ -92,6 +147,9 @@ pub(crate) struct Training {
     /// Peak learning rate; the preset's own when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) learning_rate: Option<f64>,
+    /// Shape of the learning rate: constant, cosine, linear or wsd; the preset's own when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rate: Option<String>,
     /// Steps between evaluations; the program's own choice when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) evaluate_every: Option<u64>,
@@ -168,12 +226,22 @@ pub(crate) struct Arm {
     /// Instead of the experiment's learning rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) learning_rate: Option<f64>,
+    /// Instead of the experiment's shape of the learning rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rate: Option<String>,
+    /// Added to the seed: the same strategy with other weights and another order of samples, to see what chance does.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) seed_offset: u64,
     /// After the experiment's schedule arguments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) schedule_arguments: Vec<String>,
     /// Instead of the experiment's grouping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) grouping: Option<Grouping>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn cpu() -> String {
@@ -228,6 +296,12 @@ impl Settings {
         }
         if self.training.steps == 0 {
             bail!("training.steps = 0: an experiment needs at least one step");
+        }
+        if self.data.limit.is_some() && self.data.regime.is_some() {
+            bail!("data.limit and data.regime say the same thing: give one of them");
+        }
+        if let Some(sweep) = &self.sweep {
+            sweep.check(&self.seed_list())?;
         }
         Ok(())
     }

@@ -28,6 +28,7 @@ pub(crate) enum Outcome {
 }
 
 /// What all jobs of an experiment share.
+#[derive(Clone)]
 pub(crate) struct Worker<'a> {
     /// The program.
     pub(crate) gst: &'a Gst,
@@ -43,14 +44,19 @@ pub(crate) struct Worker<'a> {
     pub(crate) interrupt: &'a Interrupt,
     /// Do every job anew.
     pub(crate) fresh: bool,
+    /// Stands before the names of jobs: which of several experiments they belong to.
+    pub(crate) prefix: String,
+    /// Threads that the arithmetic of a job may use; all when absent.
+    pub(crate) threads: Option<usize>,
 }
 
 impl Worker<'_> {
     /// Runs a job that needs nothing that failed.
-    pub(crate) fn run(&self, job: &Job, board: &mut Board) -> Result<Outcome> {
-        let row = board.begin(&job.label, job.steps);
+    pub(crate) fn run(&self, job: &Job, board: &Board) -> Result<Outcome> {
+        let label = self.label(job);
+        let row = board.begin(&label, job.steps);
         if !self.fresh && Record::is_done(&self.out.join(&job.record), &job.key, &self.out.join(&job.result)) {
-            board.end(row, &format!("{}: done before, skipped", job.label));
+            board.skip(row, &format!("{label}: done before, skipped"));
             return Ok(Outcome::Skipped);
         }
         self.clear(job)?;
@@ -62,7 +68,7 @@ impl Worker<'_> {
         for command in &job.commands {
             log.push_str(&format!("$ gst {}\n", command.join(" ")));
             let arguments = with_data(command, &self.data);
-            let ended = process::run(&self.gst.path, &arguments, self.out, self.interrupt, || {
+            let ended = process::run(&self.gst.path, &arguments, self.out, self.threads, self.interrupt, || {
                 if looked.elapsed() >= LOOK {
                     looked = Instant::now();
                     if let Some(seen) = metrics.as_mut().and_then(MetricsTail::look) {
@@ -88,29 +94,37 @@ impl Worker<'_> {
         self.close(job, row, board, seconds, failure)
     }
 
+    /// Writes the files that jobs share, before any of them runs.
+    pub(crate) fn write_files(&self, jobs: &[Job]) -> Result<()> {
+        jobs.iter().flat_map(|job| &job.files).try_for_each(|(path, content)| write_whole(&self.out.join(path), content))
+    }
+
     /// Notes that a job cannot run because what it needs failed.
-    pub(crate) fn block(&self, job: &Job, reason: &str, board: &mut Board) -> Result<Outcome> {
-        let row = board.begin(&job.label, None);
+    pub(crate) fn block(&self, job: &Job, reason: &str, board: &Board) -> Result<Outcome> {
+        let row = board.begin(&self.label(job), None);
         self.clear(job)?;
         write_whole(&self.out.join(&job.log), &format!("{reason}\n"))?;
         self.close(job, row, board, 0.0, Some(reason.to_string()))
+    }
+
+    fn label(&self, job: &Job) -> String {
+        format!("{}{}", self.prefix, job.label)
     }
 
     fn close(
         &self,
         job: &Job,
         row: super::progress::Row,
-        board: &mut Board,
+        board: &Board,
         seconds: f64,
         failure: Option<String>,
     ) -> Result<Outcome> {
         let stopped = failure.is_some() && self.interrupt.is_set();
+        let label = self.label(job);
         let (status, line, outcome) = match failure {
-            None => (Status::Done, format!("{}: done in {seconds:.1} s", job.label), Outcome::Done),
-            Some(_) if stopped => {
-                (Status::Interrupted, format!("{}: stopped after {seconds:.1} s", job.label), Outcome::Interrupted)
-            }
-            Some(ref reason) => (Status::Failed, format!("{}: FAILED: {reason}", job.label), Outcome::Failed(reason.clone())),
+            None => (Status::Done, format!("{label}: done in {seconds:.1} s"), Outcome::Done),
+            Some(_) if stopped => (Status::Interrupted, format!("{label}: stopped after {seconds:.1} s"), Outcome::Interrupted),
+            Some(ref reason) => (Status::Failed, format!("{label}: FAILED: {reason}"), Outcome::Failed(reason.clone())),
         };
         let failure = if let Outcome::Failed(reason) = &outcome { Some(reason.clone()) } else { None };
         self.note(job, status, seconds, failure)?;

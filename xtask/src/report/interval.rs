@@ -6,6 +6,9 @@ const T_975: [f64; 30] = [
     2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 ];
 
+/// Resamples of a bootstrap.
+const RESAMPLES: usize = 10_000;
+
 /// Arithmetic mean.
 pub(crate) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
@@ -34,6 +37,28 @@ impl Interval {
         Some(Self { mean, low: mean - half, high: mean + half })
     }
 
+    /// The percentile interval of the mean by bootstrap over whole pairs: each value is that of one pair, and pairs are drawn anew.
+    /// Equal values, equal interval. `None` under two values.
+    ///
+    /// Under about ten pairs it is too narrow by a fifth or so: beside it belongs [`Interval::of`].
+    pub(crate) fn bootstrap(values: &[f64]) -> Option<Self> {
+        let centre = mean(values).filter(|_| values.len() > 1)?;
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut below = |n: usize| {
+            // SplitMix64 (Steele, Lea and Flood 2014): a stream of its own, so that a report needs no random numbers of the system.
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut word = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((u128::from(word ^ (word >> 31)) * n as u128) >> 64) as usize
+        };
+        let mut means: Vec<f64> = (0..RESAMPLES)
+            .map(|_| (0..values.len()).map(|_| values[below(values.len())]).sum::<f64>() / values.len() as f64)
+            .collect();
+        means.sort_by(f64::total_cmp);
+        let at = |share: f64| means[(share * (RESAMPLES - 1) as f64).round() as usize];
+        Some(Self { mean: centre, low: at(0.025), high: at(0.975) })
+    }
+
     /// Whether the interval leaves out 0.
     pub(crate) fn excludes_zero(&self) -> bool {
         self.low > 0.0 || self.high < 0.0
@@ -55,6 +80,25 @@ fn t_975(freedom: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bootstrap_covers_about_as_often_as_it_says() {
+        // Means of 20 values of a fixed rough distribution around 1; the interval should hold 1 in most of 100 samples.
+        let mut state = 1_u64;
+        let mut draw = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as f64 / f64::from(1_u32 << 31) * 2.0
+        };
+        let held = (0..100).filter(|_| {
+            let values: Vec<f64> = (0..20).map(|_| draw()).collect();
+            Interval::bootstrap(&values).is_some_and(|interval| interval.low <= 1.0 && 1.0 <= interval.high)
+        });
+        assert!((85..=99).contains(&held.count()));
+        assert_eq!(Interval::bootstrap(&[1.0]), None);
+        assert_eq!(Interval::bootstrap(&[2.0, 2.0]), Some(Interval { mean: 2.0, low: 2.0, high: 2.0 }));
+        let spread = Interval::bootstrap(&[0.0, 1.0, 2.0, 3.0]).unwrap();
+        assert!(spread.low >= 0.0 && spread.low < 0.8 && spread.high > 2.2 && spread.mean == 1.5, "{spread:?}");
+    }
 
     #[test]
     fn the_interval_is_that_of_the_textbook() {

@@ -1,34 +1,37 @@
 //! The report of an experiment: `report.html`, `table.md`, `results.csv` and the figures.
 
 mod accuracy_chart;
-mod artifacts;
+pub(crate) mod artifacts;
+mod cell;
 mod comparison;
-mod convergence;
+pub(crate) mod convergence;
 mod curve_file;
 mod curves;
 mod evidence;
-mod figure;
+mod faster;
+pub(crate) mod figure;
 mod groups;
 mod heatmap;
-mod interval;
+pub(crate) mod interval;
 mod long_form;
-mod looks;
-mod number;
-mod page;
+pub(crate) mod looks;
+pub(crate) mod number;
+pub(crate) mod page;
 mod provenance;
-mod saving;
+pub(crate) mod saving;
 mod summary;
-mod svg;
-mod table;
+pub(crate) mod svg;
+pub(crate) mod table;
 mod tables;
 mod timeline;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::experiment::write_whole;
 use artifacts::{Grouping, Hashed};
+pub(crate) use cell::{CellFacts, Measured};
 use comparison::Comparison;
 use evidence::{Evidence, Plan};
 use figure::Figure;
@@ -67,6 +70,15 @@ pub fn write_report(folder: &Path) -> Result<Written> {
     Ok(Written { html, cells: evidence.runs.len(), missing: evidence.missing.len() })
 }
 
+/// The best smoothed weighted validation token accuracy of one run: what learning rates are chosen by.
+pub(crate) fn best_of_run(run: &Path) -> Result<f64> {
+    let path = run.join("metrics.jsonl");
+    let curve = curve_file::read(&path)?;
+    let width = convergence::SMOOTHING as f64 * convergence::interval(std::iter::once(curve.as_slice())).unwrap_or(0.0);
+    let best = convergence::best(&convergence::smooth(&curve, width));
+    best.with_context(|| format!("{} holds no evaluation on the validation split", path.display()))
+}
+
 fn parts(evidence: &Evidence, comparison: &Comparison<'_>) -> Result<Vec<Part>> {
     let mut parts = vec![Part::Findings(summary::sentences(evidence, comparison))];
     if !evidence.missing.is_empty() {
@@ -90,6 +102,7 @@ fn parts(evidence: &Evidence, comparison: &Comparison<'_>) -> Result<Vec<Part>> 
         parts.push(heading("Time to target"));
         parts.extend(curves::learning_curves(evidence, comparison)?.map(|figure| Part::Figures(vec![figure])));
         parts.push(Part::Table(tables::targets(evidence, comparison)));
+        parts.extend(faster::faster(evidence, comparison).map(Part::Table));
         parts.push(Part::Table(tables::costs(evidence)));
     }
     planning(evidence, &mut parts);

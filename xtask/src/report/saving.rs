@@ -53,7 +53,9 @@ pub(crate) fn null(mix_all: &[Trial<'_>], share: f64, unit: Unit) -> Vec<Saving>
 }
 
 /// A run against the mean of some others, all costs cut off where the shortest of the runs ends (restricted mean).
-fn saving(trial: &Trial<'_>, others: &[Trial<'_>], target: f64, unit: Unit) -> Option<Saving> {
+///
+/// `None` where neither the run nor any of the others got there, and where there are no others.
+pub(crate) fn saving(trial: &Trial<'_>, others: &[Trial<'_>], target: f64, unit: Unit) -> Option<Saving> {
     let end = |trial: &Trial<'_>| trial.curve.last().map(|point| point.cost.plus(&trial.before).of(unit));
     let horizon = others.iter().map(end).try_fold(end(trial)?, |least, end| Some(least.min(end?)))?;
     let restricted = |trial: &Trial<'_>| {

@@ -114,7 +114,7 @@ mod tests {
         let read = |cause: &str| {
             let error = format!("An IO error happened\nCaused by:\n  {cause}\n   0: backtrace");
             payload(move || {
-                Err::<(), _>(error).expect("Error while reading data: use `try_into_data` instead to catch the error at runtime");
+                panic!("Error while reading data: use `try_into_data` instead to catch the error at runtime: {error:?}")
             })
         };
         assert_eq!(refused(read("out of device memory allocating 1099511627776 bytes").as_ref()), Some(Some(1 << 40)));

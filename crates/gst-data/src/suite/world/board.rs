@@ -107,12 +107,13 @@ pub(in crate::suite) fn board(params: &WorldParams) -> Vec<Place> {
         (ladder, rung) if composed[column][rung] => Ask::Rung(ladder, rung + 1),
         (_, rung) => Ask::Own(Skill::ALL[2 * column + rung - 1]),
     };
+    let repeats = |column: usize, rung: usize| rivals[column][rung];
     let mut places = Vec::new();
     for [first, second] in partners {
         let style = styles.permutation(2);
         for rung in 0..RUNGS {
             for (column, index) in [(first, 0), (second, 1)] {
-                let rival = index == 1 && rivals[column][rung];
+                let rival = index == 1 && repeats(column, rung);
                 // Drawn for every place, so that a turned knob moves no other place's draw.
                 let turn = 1 + turns.below(ANSWERS - 1);
                 places.push(Place {

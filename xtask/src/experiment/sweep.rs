@@ -1,0 +1,206 @@
+//! The learning rate of every strategy, chosen on the validation split of seeds that are not judged.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::record::write_whole;
+use super::settings::Settings;
+use crate::report::best_of_run;
+
+/// The learning rates that every strategy tries, and on which seeds: never those that are judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sweep {
+    /// The same for every strategy.
+    pub(crate) learning_rates: Vec<f64>,
+    /// Number of seeds, counted from `first_seed`.
+    pub(crate) seeds: u64,
+    /// The first seed; far from the judged ones.
+    #[serde(default = "sweep_seed")]
+    pub(crate) first_seed: u64,
+}
+
+fn sweep_seed() -> u64 {
+    1000
+}
+
+impl Sweep {
+    /// Refuses what cannot choose, and seeds that are judged.
+    pub(crate) fn check(&self, judged: &[u64]) -> Result<()> {
+        if self.learning_rates.is_empty() || self.learning_rates.iter().any(|rate| !(rate.is_finite() && *rate > 0.0)) {
+            bail!("sweep.learning_rates: name at least one, all above 0");
+        }
+        if self.seeds == 0 {
+            bail!("sweep.seeds = 0: a sweep needs at least one");
+        }
+        if let Some(seed) = self.seed_list().find(|seed| judged.contains(seed)) {
+            bail!("seed {seed} is swept and judged: choose learning rates on other seeds than those of the comparison");
+        }
+        Ok(())
+    }
+
+    /// The seeds of the sweep.
+    pub(crate) fn seed_list(&self) -> std::ops::Range<u64> {
+        self.first_seed..self.first_seed.saturating_add(self.seeds)
+    }
+}
+
+/// `sweep.json`: what every rate came to, and what was chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Choice {
+    /// By strategy.
+    pub(crate) strategies: BTreeMap<String, Chosen>,
+}
+
+/// One strategy in the sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Chosen {
+    /// Every rate with the mean over seeds of the best smoothed weighted validation token accuracy.
+    pub(crate) tried: Vec<(f64, f64)>,
+    /// The rate of the highest mean.
+    pub(crate) learning_rate: f64,
+    /// It lies at an end of the grid: a better one may lie beyond.
+    pub(crate) at_edge: bool,
+}
+
+/// The sweep as an experiment of its own: an arm for each strategy and rate.
+pub(crate) fn experiment(settings: &Settings, sweep: &Sweep) -> Settings {
+    let mut swept = settings.clone();
+    swept.sweep = None;
+    swept.strategies.clear();
+    (swept.first_seed, swept.seeds) = (sweep.first_seed, sweep.seeds);
+    for strategy in &settings.strategies {
+        for (index, rate) in sweep.learning_rates.iter().enumerate() {
+            let mut arm = settings.arm(strategy);
+            arm.learning_rate = Some(*rate);
+            // An arm has a grouping file of its own; all rates of a strategy may read the same.
+            arm.grouping = arm.grouping.or_else(|| Some(settings.grouping.clone()));
+            let name = name(strategy, index);
+            swept.strategies.push(name.clone());
+            swept.arms.insert(name, arm);
+        }
+    }
+    swept
+}
+
+/// The arm of a strategy with a rate of the sweep.
+fn name(strategy: &str, index: usize) -> String {
+    format!("{strategy}.rate-{index}")
+}
+
+/// Reads what the sweep in `folder` came to, on the validation split only, and writes `sweep.json` there.
+pub(crate) fn choose(folder: &Path, settings: &Settings, sweep: &Sweep) -> Result<Choice> {
+    let mut strategies = BTreeMap::new();
+    for strategy in &settings.strategies {
+        let mut tried = Vec::new();
+        for (index, rate) in sweep.learning_rates.iter().enumerate() {
+            let mut sum = 0.0;
+            for seed in sweep.seed_list() {
+                let run = folder.join("runs").join(name(strategy, index)).join(format!("seed-{seed}"));
+                sum += best_of_run(&run).with_context(|| format!("the sweep of {strategy}"))?;
+            }
+            tried.push((*rate, sum / sweep.seeds as f64));
+        }
+        strategies.insert(strategy.clone(), Chosen::of(tried));
+    }
+    let choice = Choice { strategies };
+    write_whole(&folder.join("sweep.json"), &serde_json::to_string_pretty(&choice)?)?;
+    Ok(choice)
+}
+
+impl Chosen {
+    /// The rate with the highest figure; of equal ones the lowest.
+    pub(crate) fn of(mut tried: Vec<(f64, f64)>) -> Self {
+        tried.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let best = tried.iter().fold(None, |best: Option<(f64, f64)>, next| match best {
+            Some(best) if best.1 >= next.1 => Some(best),
+            _ => Some(*next),
+        });
+        let learning_rate = best.map_or(f64::NAN, |(rate, _)| rate);
+        let ends = [tried.first(), tried.last()];
+        let at_edge = tried.len() > 1 && ends.into_iter().flatten().any(|(rate, _)| *rate == learning_rate);
+        Self { tried, learning_rate, at_edge }
+    }
+}
+
+impl Choice {
+    /// Gives every strategy its rate.
+    pub(crate) fn apply(&self, settings: &mut Settings) {
+        for (strategy, chosen) in &self.strategies {
+            let mut arm = settings.arm(strategy);
+            arm.learning_rate = Some(chosen.learning_rate);
+            settings.arms.insert(strategy.clone(), arm);
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "learning rates chosen on the sweep's seeds (best smoothed validation token accuracy):")?;
+        for (strategy, chosen) in &self.strategies {
+            let tried: Vec<String> = chosen.tried.iter().map(|(rate, value)| format!("{rate}: {value:.3}")).collect();
+            let edge = if chosen.at_edge { ", at the edge of the grid" } else { "" };
+            writeln!(f, "  {strategy}: {}{edge} ({})", chosen.learning_rate, tried.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        let mut settings = Settings::built_in("quick").unwrap();
+        settings.strategies = vec!["mix-all".into(), "gst-progressive".into()];
+        settings.sweep = Some(Sweep { learning_rates: vec![1e-3, 3e-3, 9e-3], seeds: 2, first_seed: 1000 });
+        settings
+    }
+
+    #[test]
+    fn every_strategy_tries_the_same_rates_on_seeds_of_its_own() {
+        let settings = settings();
+        let swept = experiment(&settings, settings.sweep.as_ref().unwrap());
+        assert_eq!(swept.strategies.len(), 6);
+        assert_eq!(swept.seed_list(), [1000, 1001]);
+        for strategy in &settings.strategies {
+            let rates: Vec<_> = (0..3).map(|index| swept.arm(&name(strategy, index)).learning_rate.unwrap()).collect();
+            assert_eq!(rates, [1e-3, 3e-3, 9e-3], "{strategy}");
+            assert_eq!(swept.arm(&name(strategy, 1)).strategy, *strategy);
+        }
+        let mut overlapping = settings;
+        overlapping.sweep.as_mut().unwrap().first_seed = 0;
+        assert!(overlapping.check().unwrap_err().to_string().contains("seed 0 is swept and judged"));
+    }
+
+    #[test]
+    fn the_best_on_validation_is_chosen_whatever_the_test_split_says() {
+        let settings = settings();
+        let folder = tempfile::tempdir().unwrap();
+        for (strategy, values) in [("mix-all", [0.2, 0.6, 0.4]), ("gst-progressive", [0.7, 0.5, 0.1])] {
+            for (index, value) in values.into_iter().enumerate() {
+                for seed in [1000, 1001] {
+                    let run = folder.path().join("runs").join(name(strategy, index)).join(format!("seed-{seed}"));
+                    let line = |split: &str, step: u64, value: f64| {
+                        let weighted = serde_json::json!({ "token_accuracy": value });
+                        serde_json::json!({ "event": "evaluation", "split": split, "step": step, "samples": step, "weighted": weighted })
+                    };
+                    let lines = [line("validation", 10, value), line("validation", 20, value), line("test", 20, 1.0 - value)];
+                    write_whole(&run.join("metrics.jsonl"), &lines.map(|line| format!("{line}\n")).concat()).unwrap();
+                }
+            }
+        }
+        let choice = choose(folder.path(), &settings, settings.sweep.as_ref().unwrap()).unwrap();
+        let (mix, gst) = (&choice.strategies["mix-all"], &choice.strategies["gst-progressive"]);
+        assert_eq!((mix.learning_rate, mix.at_edge), (3e-3, false));
+        assert_eq!((gst.learning_rate, gst.at_edge), (1e-3, true));
+        let mut applied = settings;
+        choice.apply(&mut applied);
+        assert_eq!(applied.arm("gst-progressive").learning_rate, Some(1e-3));
+        assert!(folder.path().join("sweep.json").is_file());
+    }
+}

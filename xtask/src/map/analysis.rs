@@ -1,0 +1,268 @@
+//! What the rows of a map say: the chosen rates and baseline, savings by world, and what goes with them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::{Context, Result, bail};
+
+use super::rows::{Phase, Row};
+use super::run::swept_name;
+use super::settings::{Knobs, MapSettings, NULL};
+use crate::experiment::Chosen;
+use crate::report::artifacts::{Cost, Unit};
+use crate::report::convergence::{Point, SMOOTHING, best, interval, smooth};
+use crate::report::interval::mean;
+use crate::report::saving::{Saving, Trial, saving, target};
+
+/// What the sweep chose.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    /// The arm of mix-all with the best mean at its own rate.
+    pub(crate) baseline: String,
+    pub(crate) arms: BTreeMap<String, Chosen>,
+    /// Worlds of the sweep.
+    pub(crate) worlds: usize,
+}
+
+impl Choice {
+    /// Chooses each arm's rate by its mean over the sweep's worlds of the best smoothed validation accuracy, and then the baseline.
+    pub(crate) fn of(settings: &MapSettings, rows: &[Row]) -> Result<Self> {
+        let rates = settings.experiment.sweep.as_ref().map_or(&[][..], |sweep| &sweep.learning_rates);
+        let worlds = settings.swept();
+        let swept: Vec<&Row> = rows.iter().filter(|row| row.phase == Phase::Sweep).collect();
+        let mut arms = BTreeMap::new();
+        for arm in settings.arms() {
+            let mut tried = Vec::new();
+            for (index, rate) in rates.iter().enumerate() {
+                let name = swept_name(arm, index);
+                let mut bests = Vec::new();
+                for world in &worlds {
+                    let row = swept.iter().find(|row| row.arm == name && row.learning_rate == *rate && row.world() == *world);
+                    let row = row.with_context(|| format!("the sweep lacks {name} in {}: run it first", world.name()))?;
+                    bests.push(best(&smoothed(row)?).unwrap_or(0.0));
+                }
+                tried.push((*rate, mean(&bests).unwrap_or(0.0)));
+            }
+            arms.insert(arm.to_owned(), Chosen::of(tried));
+        }
+        let score = |arm: &String| arms.get(arm).map_or(0.0, top);
+        let baseline = settings.baselines.iter().max_by(|a, b| score(a).total_cmp(&score(b))).context("no baselines")?;
+        Ok(Self { baseline: baseline.clone(), arms, worlds: worlds.len() })
+    }
+
+    /// The chosen rate of an arm.
+    pub(crate) fn rate(&self, arm: &str) -> Option<f64> {
+        self.arms.get(arm).map(|chosen| chosen.learning_rate)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn fixed(baseline: &str, rates: BTreeMap<String, f64>) -> Self {
+        let arms = rates.into_iter().map(|(arm, rate)| (arm, Chosen::of(vec![(rate, 0.5)]))).collect();
+        Self { baseline: baseline.to_owned(), arms, worlds: 1 }
+    }
+}
+
+/// The figure that a rate was chosen by.
+pub(crate) fn top(chosen: &Chosen) -> f64 {
+    chosen.tried.iter().map(|(_, value)| *value).fold(0.0, f64::max)
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "chosen in {} worlds of the sweep (best smoothed validation token accuracy):", self.worlds)?;
+        for (arm, chosen) in &self.arms {
+            let edge = if chosen.at_edge { ", at the edge of the grid" } else { "" };
+            let mark = if *arm == self.baseline { "  <- the baseline" } else { "" };
+            writeln!(f, "  {arm}: rate {}{edge}, {:.3}{mark}", chosen.learning_rate, top(chosen))?;
+        }
+        Ok(())
+    }
+}
+
+/// The validation curve of a row, smoothed as reports do, with its cost in steps and samples.
+pub(crate) fn smoothed(row: &Row) -> Result<Vec<Point>> {
+    let batch = row.batch_size as f64;
+    let points: Vec<Point> = row
+        .curve()?
+        .into_iter()
+        .map(|(steps, value)| Point { cost: Cost { steps, samples: steps * batch, ..Cost::default() }, value })
+        .collect();
+    let width = SMOOTHING as f64 * interval(std::iter::once(points.as_slice())).unwrap_or(0.0);
+    Ok(smooth(&points, width))
+}
+
+/// One arm in one world, judged against the baseline there.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    pub(crate) knobs: Knobs,
+    pub(crate) arm: String,
+    /// Of samples, the probe counted, to each share of [`SHARES`]; `None` where neither run got there.
+    pub(crate) savings: Vec<Option<Saving>>,
+    /// The saving to 95 % if the probe cost nothing: what it would be in a run so long that the probe does not count.
+    pub(crate) uncharged: Option<Saving>,
+    /// Test accuracy after the last step minus the mean of the baseline's, weighted.
+    pub(crate) test_difference: Option<f64>,
+}
+
+/// The shares of the baseline's mean best that are aimed at.
+pub(crate) const SHARES: [f64; 4] = [0.9, 0.95, 0.99, 1.0];
+/// The place of 95 % among them.
+pub(crate) const MAIN: usize = 1;
+
+/// All judged worlds of the rows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Map {
+    /// Arms beside the baseline, the null first.
+    pub(crate) arms: Vec<String>,
+    pub(crate) judged: Vec<Judged>,
+    /// Worlds without a finished baseline and null.
+    pub(crate) left_out: usize,
+    /// Measured conflict and dependence by world: ζ² ratio, negative share, directed share; with the world's knobs.
+    pub(crate) measured: Vec<(Knobs, u64, [Option<f64>; 3])>,
+    /// World of each entry of `judged`.
+    pub(crate) worlds: Vec<u64>,
+}
+
+impl Map {
+    /// Judges every arm of every world that has the baseline and its null.
+    pub(crate) fn of(rows: &[Row], baseline: &str, order: &[String]) -> Result<Self> {
+        let judged: Vec<&Row> = rows.iter().filter(|row| row.phase == Phase::Judge).collect();
+        let mut worlds: Vec<_> = judged.iter().map(|row| row.world()).collect();
+        worlds.sort_by(|a, b| (a.knobs, a.seed).partial_cmp(&(b.knobs, b.seed)).unwrap_or(std::cmp::Ordering::Equal));
+        worlds.dedup();
+        let mut map = Self { arms: vec![NULL.to_owned()], ..Self::default() };
+        map.arms.extend(order.iter().filter(|arm| *arm != baseline).cloned());
+        for world in worlds {
+            let here: Vec<&Row> = judged.iter().filter(|row| row.world() == world).copied().collect();
+            let find = |arm: &str| here.iter().find(|row| row.arm == arm).copied();
+            let (Some(base), Some(null)) = (find(baseline), find(NULL)) else {
+                map.left_out += 1;
+                continue;
+            };
+            let (base_curve, null_curve) = (smoothed(base)?, smoothed(null)?);
+            let pair = [&base_curve, &null_curve].map(|curve| Trial { seed: 0, curve, before: Cost::default() });
+            let probe = here.iter().find(|row| row.zeta_ratio.is_some() || row.negative_share.is_some());
+            let measured = probe.map_or([None; 3], |row| [row.zeta_ratio, row.negative_share, row.directed_share]);
+            map.measured.push((world.knobs, world.seed, measured));
+            for arm in map.arms.clone() {
+                let Some(row) = find(&arm) else { continue };
+                let curve = smoothed(row)?;
+                let before = Cost { samples: row.probe_samples, ..Cost::default() };
+                // Both runs of the baseline set the target, and an arm is compared with their mean; the null with the other one.
+                let others = if arm == NULL { &pair[..1] } else { &pair[..] };
+                let tests: Option<Vec<f64>> =
+                    if arm == NULL { vec![base] } else { vec![base, null] }.iter().map(|row| row.test_weighted).collect();
+                let tested = tests.and_then(|tests| mean(&tests));
+                let saving_after = |before: Cost, share: f64| {
+                    let trial = Trial { seed: 0, curve: &curve, before };
+                    saving(&trial, others, target(&pair, share)?, Unit::Samples)
+                };
+                let charged = |share: &f64| saving_after(before, *share);
+                map.judged.push(Judged {
+                    knobs: world.knobs,
+                    savings: SHARES.iter().map(charged).collect(),
+                    uncharged: saving_after(Cost::default(), SHARES[MAIN]),
+                    test_difference: row.test_weighted.zip(tested).map(|(own, other)| own - other),
+                    arm,
+                });
+                map.worlds.push(world.seed);
+            }
+        }
+        if map.judged.is_empty() {
+            bail!("no world has a finished baseline ({baseline}) and its null yet");
+        }
+        Ok(map)
+    }
+
+    /// The combinations of conflict and dependence, those of the other knobs taken together.
+    pub(crate) fn corners(&self) -> Vec<(f64, f64)> {
+        let mut corners: Vec<(f64, f64)> =
+            self.judged.iter().map(|judged| (judged.knobs.conflict, judged.knobs.dependence)).collect();
+        corners.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+        corners.dedup();
+        corners
+    }
+
+    /// Entries of an arm that `keep` holds.
+    pub(crate) fn of_arm<'a>(&'a self, arm: &'a str, keep: impl Fn(&Knobs) -> bool + 'a) -> impl Iterator<Item = &'a Judged> {
+        self.judged.iter().filter(move |judged| judged.arm == arm && keep(&judged.knobs))
+    }
+
+    /// Rank correlation over worlds between an arm's saving to a share and a measured number (0 ζ² ratio, 1 negative share, 2 directed
+    /// share), with the number of worlds.
+    pub(crate) fn predicts(&self, arm: &str, share: usize, number: usize) -> Option<(f64, usize)> {
+        let saving = |index: usize| self.judged[index].savings.get(share).copied().flatten().map(|saving| saving.saving);
+        let pairs: Vec<(f64, f64)> = (0..self.judged.len())
+            .filter(|index| self.judged[*index].arm == arm)
+            .filter_map(|index| {
+                let here = |(knobs, seed, _): &&(Knobs, u64, [Option<f64>; 3])| {
+                    *knobs == self.judged[index].knobs && *seed == self.worlds[index]
+                };
+                Some((self.measured.iter().find(here)?.2[number]?, saving(index)?))
+            })
+            .collect();
+        rank_correlation(&pairs).map(|rho| (rho, pairs.len()))
+    }
+}
+
+/// Spearman's rank correlation, ties by their mean rank; `None` under four pairs or where one side does not vary.
+pub(crate) fn rank_correlation(pairs: &[(f64, f64)]) -> Option<f64> {
+    if pairs.len() < 4 {
+        return None;
+    }
+    let ranks = |values: Vec<f64>| -> Vec<f64> {
+        values
+            .iter()
+            .map(|value| {
+                let below = values.iter().filter(|other| *other < value).count() as f64;
+                let equal = values.iter().filter(|other| *other == value).count() as f64;
+                below + (equal - 1.0) / 2.0
+            })
+            .collect()
+    };
+    let (x, y) = (ranks(pairs.iter().map(|pair| pair.0).collect()), ranks(pairs.iter().map(|pair| pair.1).collect()));
+    let (mx, my) = (mean(&x)?, mean(&y)?);
+    let sum = |f: &dyn Fn(usize) -> f64| (0..pairs.len()).map(f).sum::<f64>();
+    let (xy, xx, yy) = (sum(&|i| (x[i] - mx) * (y[i] - my)), sum(&|i| (x[i] - mx).powi(2)), sum(&|i| (y[i] - my).powi(2)));
+    (xx > 0.0 && yy > 0.0).then(|| xy / (xx * yy).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::tests::row;
+    use super::*;
+
+    #[test]
+    fn ranks_correlate() {
+        let pairs = |values: &[f64]| (0..).map(f64::from).zip(values.iter().copied()).collect::<Vec<_>>();
+        assert_eq!(rank_correlation(&pairs(&[1.0, 2.0, 30.0, 400.0])), Some(1.0));
+        assert_eq!(rank_correlation(&pairs(&[9.0, 3.0, 2.0, 1.0])), Some(-1.0));
+        assert_eq!(rank_correlation(&pairs(&[1.0, 1.0, 1.0, 1.0])), None);
+        assert_eq!(rank_correlation(&pairs(&[1.0, 2.0, 3.0])), None);
+        // By hand: ranks 0, 1.5, 1.5, 3 against 0, 1, 2, 3.
+        let rho = rank_correlation(&pairs(&[1.0, 2.0, 2.0, 3.0])).unwrap();
+        assert!((rho - 4.5 / (5.0_f64 * 4.5).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_world_is_judged_against_its_own_baseline_and_the_probe_is_charged() {
+        let slow = [0.0, 0.2, 0.4, 0.6, 0.8, 0.8, 0.8, 0.8];
+        let fast = [0.0, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8];
+        let mut rows = Vec::new();
+        for world in 1..=4 {
+            rows.push(row("mix-all", world, 1.0, &slow));
+            rows.push(Row { zeta_ratio: Some(world as f64), ..row("null", world, 1.0, &slow) });
+            rows.push(row("gst", world, 1.0, &fast));
+            rows.push(Row { probe_samples: 16.0 * 300.0, ..row("probed", world, 1.0, &fast) });
+        }
+        rows.push(row("gst", 9, 1.0, &fast));
+        let map = Map::of(&rows, "mix-all", &["gst".into(), "mix-all".into(), "probed".into()]).unwrap();
+        assert_eq!((map.arms.join(" "), map.left_out), ("null gst probed".to_string(), 1));
+        let saving = |arm: &str| map.of_arm(arm, |_| true).map(|judged| judged.savings[MAIN].unwrap().saving).collect::<Vec<_>>();
+        assert_eq!(saving("null"), [0.0; 4]);
+        assert!(saving("gst").iter().all(|saving| *saving > 0.3), "{:?}", saving("gst"));
+        assert!(saving("probed")[0] < saving("gst")[0] - 0.3);
+        assert_eq!(map.corners(), [(0.0, 1.0)]);
+        assert_eq!(map.predicts("gst", MAIN, 0), None, "the saving does not vary");
+    }
+}

@@ -1,0 +1,262 @@
+//! The page of a map: `table.md` and `map.svg`, from the rows alone.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::analysis::{Choice, Judged, MAIN, Map, SHARES, top};
+use super::figure::map_figure;
+use super::rows::{self, Phase, Row};
+use super::settings::{MapSettings, NULL};
+use crate::experiment::write_whole;
+use crate::report::interval::Interval;
+use crate::report::number::{percent, share, signed};
+use crate::report::page::{Part, markdown};
+use crate::report::table::{Cell, Table};
+
+/// What was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) page: PathBuf,
+    pub(crate) worlds: usize,
+    pub(crate) planned: usize,
+}
+
+/// Writes the page beside the rows.
+pub(crate) fn write_report(settings: &MapSettings, path: &Path) -> Result<Written> {
+    let rows = rows::read(path)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let choice = Choice::of(settings, &rows)?;
+    let map = Map::of(&rows, &choice.baseline, &settings.experiment.strategies)?;
+    let figure = map_figure(&map, &choice.baseline);
+    write_whole(&folder.join(&figure.file), &figure.svg)?;
+    let mut parts =
+        vec![Part::Findings(findings(settings, &map, &choice)), Part::Figures(vec![figure]), Part::Table(savings(&map, &choice))];
+    parts.extend(uncharged(&map).map(Part::Table));
+    parts.extend([accuracy(&map, &choice), shares(&map), predictors(&map), rates(&choice), made(&rows)].map(Part::Table));
+    let page = folder.join("table.md");
+    write_whole(&page, &markdown("The map: where grouping pays", &settings.experiment.description, &parts))?;
+    Ok(Written { page, worlds: map.measured.len(), planned: settings.judged().len() })
+}
+
+fn findings(settings: &MapSettings, map: &Map, choice: &Choice) -> Vec<String> {
+    let planned = settings.judged().len();
+    let done = map.measured.len();
+    let mut lines = vec![format!(
+        "{done} of {planned} planned worlds are judged{}; the baseline is {}, the best of {} arms of mix-all in the sweep’s {} worlds, each with its own \
+         learning rate.",
+        if done < planned { ", so everything below is of a part of the design" } else { "" },
+        choice.baseline,
+        settings.baselines.len(),
+        choice.worlds,
+    )];
+    if map.left_out > 0 {
+        lines.push(format!("{} more worlds have rows but no finished baseline or null, and are left out.", map.left_out));
+    }
+    let null = Map::values(map.of_arm(NULL, |_| true), MAIN);
+    let (low, high) =
+        null.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
+    if low <= high {
+        lines.push(format!(
+            "The same arm with another seed “saves” {} to {} in single worlds: that much is chance.",
+            percent(low),
+            percent(high)
+        ));
+    }
+    for arm in map.arms.iter().filter(|arm| *arm != NULL) {
+        let mut won = Vec::new();
+        let mut lost = Vec::new();
+        for (conflict, dependence) in map.corners() {
+            let here = Map::values(map.of_arm(arm, |knobs| (knobs.conflict, knobs.dependence) == (conflict, dependence)), MAIN);
+            match Interval::bootstrap(&here) {
+                Some(interval) if interval.low > 0.0 => {
+                    won.push(format!("({conflict}, {dependence}) {}", percent(interval.mean)));
+                }
+                Some(interval) if interval.high < 0.0 => {
+                    lost.push(format!("({conflict}, {dependence}) {}", percent(interval.mean)));
+                }
+                _ => {}
+            }
+        }
+        let list = |worlds: &[String]| if worlds.is_empty() { "nowhere".to_owned() } else { worlds.join(", ") };
+        lines.push(format!("{arm}, (conflict, dependence): sooner in {}; later in {}.", list(&won), list(&lost)));
+    }
+    lines
+}
+
+impl Map {
+    /// Savings of some entries to a share.
+    fn values<'a>(judged: impl Iterator<Item = &'a Judged>, share: usize) -> Vec<f64> {
+        judged.filter_map(|judged| judged.savings.get(share).copied().flatten()).map(|saving| saving.saving).collect()
+    }
+}
+
+/// A mean with its interval; how many worlds, and of them those where the arm missed the target.
+fn saving_cell<'a>(judged: impl Iterator<Item = &'a Judged> + Clone, place: usize) -> Cell {
+    let values = Map::values(judged.clone(), place);
+    let missed =
+        judged.filter(|judged| judged.savings.get(place).copied().flatten().is_some_and(|saving| saving.at_most)).count();
+    let worlds = if values.len() == 1 { "1 world".to_owned() } else { format!("{} worlds", values.len()) };
+    let count = if missed > 0 { format!("{worlds}, {missed} missed") } else { worlds };
+    if values.is_empty() { interval_cell(&values) } else { interval_cell(&values).under(count) }
+}
+
+fn savings(map: &Map, choice: &Choice) -> Table {
+    let mut head = vec!["conflict".to_owned(), "dependence".to_owned()];
+    head.extend(map.arms.iter().cloned());
+    let mut table = Table::new(
+        format!(
+            "Saving of samples to 95 % of {}’s mean best, probe charged: mean over worlds and 95 % interval by paired bootstrap.",
+            choice.baseline
+        ),
+        2,
+        head,
+    );
+    for (conflict, dependence) in map.corners() {
+        let mut cells = vec![Cell::from(conflict.to_string()), Cell::from(dependence.to_string())];
+        for arm in &map.arms {
+            let here: Vec<&Judged> =
+                map.of_arm(arm, |knobs| (knobs.conflict, knobs.dependence) == (conflict, dependence)).collect();
+            cells.push(saving_cell(here.into_iter(), MAIN));
+        }
+        table.row(cells);
+    }
+    table.note = "Bold: the interval leaves out 0. A missed target counts with the whole run (restricted mean); a world where neither run got there \
+                  is left out. Under ten worlds a bootstrap interval is somewhat too narrow."
+        .into();
+    table
+}
+
+/// The arms that pay for a probe, as if they did not.
+fn uncharged(map: &Map) -> Option<Table> {
+    let differs = |arm: &&String| map.of_arm(arm, |_| true).any(|judged| judged.uncharged != judged.savings[MAIN]);
+    let arms: Vec<&String> = map.arms.iter().filter(differs).collect();
+    let mut head = vec!["conflict".to_owned(), "dependence".to_owned()];
+    head.extend(arms.iter().map(|arm| (*arm).clone()));
+    let mut table = Table::new("Saving to 95 % if the probe cost nothing, for the arms that pay for one.", 2, head);
+    for (conflict, dependence) in map.corners() {
+        let mut cells = vec![Cell::from(conflict.to_string()), Cell::from(dependence.to_string())];
+        for arm in &arms {
+            let here = map.of_arm(arm, |knobs| (knobs.conflict, knobs.dependence) == (conflict, dependence));
+            let values: Vec<f64> = here.filter_map(|judged| judged.uncharged).map(|saving| saving.saving).collect();
+            cells.push(interval_cell(&values));
+        }
+        table.row(cells);
+    }
+    table.note =
+        "A probe costs the same in a short run as in a long one: in a world this small it is a large part of the run.".into();
+    (!arms.is_empty()).then_some(table)
+}
+
+fn interval_cell(values: &[f64]) -> Cell {
+    match (Interval::bootstrap(values), values.first()) {
+        (Some(interval), _) => {
+            Cell::from(format!("{} [{}, {}]", percent(interval.mean), percent(interval.low), percent(interval.high)))
+                .strong(interval.excludes_zero())
+        }
+        (None, Some(only)) => Cell::from(percent(*only)),
+        (None, None) => Cell::from("–"),
+    }
+}
+
+fn accuracy(map: &Map, choice: &Choice) -> Table {
+    let mut head = vec!["conflict".to_owned(), "dependence".to_owned()];
+    head.extend(map.arms.iter().cloned());
+    let mut table = Table::new(
+        format!("Test accuracy after the last step minus {}’s: mean over worlds and 95 % interval.", choice.baseline),
+        2,
+        head,
+    );
+    for (conflict, dependence) in map.corners() {
+        let mut cells = vec![Cell::from(conflict.to_string()), Cell::from(dependence.to_string())];
+        for arm in &map.arms {
+            let here = map.of_arm(arm, |knobs| (knobs.conflict, knobs.dependence) == (conflict, dependence));
+            let values: Vec<f64> = here.filter_map(|judged| judged.test_difference).collect();
+            cells.push(match Interval::bootstrap(&values) {
+                Some(interval) => {
+                    Cell::from(format!("{} [{}, {}]", signed(interval.mean), signed(interval.low), signed(interval.high)))
+                        .strong(interval.excludes_zero())
+                }
+                None => Cell::from(values.first().map_or_else(|| "–".to_owned(), |value| signed(*value))),
+            });
+        }
+        table.row(cells);
+    }
+    table.note = "Weighted token accuracy, end-of-sequence left out; an answer of a world is one token or few.".into();
+    table
+}
+
+fn shares(map: &Map) -> Table {
+    let mut head = vec!["target".to_owned()];
+    head.extend(map.arms.iter().cloned());
+    let mut table = Table::new("Saving of samples to other shares of the baseline’s mean best, all worlds together.", 1, head);
+    for (place, target) in SHARES.iter().enumerate() {
+        let mut cells = vec![Cell::from(format!("{:.0} %", 100.0 * target))];
+        for arm in &map.arms {
+            let here: Vec<&Judged> = map.of_arm(arm, |_| true).collect();
+            cells.push(saving_cell(here.into_iter(), place));
+        }
+        table.row(cells);
+    }
+    table
+}
+
+fn predictors(map: &Map) -> Table {
+    let numbers = ["ζ² / ‖g‖²", "share of negative pairs", "share of directed pairs (lookahead)"];
+    let mut head = vec!["measured in the probe".to_owned()];
+    head.extend(map.arms.iter().cloned());
+    let mut table = Table::new("Rank correlation over worlds of the saving to 95 % with what the probe measured.", 1, head);
+    for (number, name) in numbers.iter().enumerate() {
+        let mut cells = vec![Cell::from(*name)];
+        for arm in &map.arms {
+            cells.push(
+                map.predicts(arm, MAIN, number)
+                    .map_or_else(|| Cell::from("–"), |(rho, worlds)| Cell::from(signed(rho)).under(format!("{worlds} worlds"))),
+            );
+        }
+        table.row(cells);
+    }
+    table.note = "Spearman’s coefficient. With n worlds, values within ± 2 / √(n − 1) are what chance gives.".into();
+    table
+}
+
+fn rates(choice: &Choice) -> Table {
+    let rates: Vec<f64> =
+        choice.arms.values().next().map_or_else(Vec::new, |chosen| chosen.tried.iter().map(|(rate, _)| *rate).collect());
+    let mut head = vec!["arm".to_owned(), "chosen rate".to_owned()];
+    head.extend(rates.iter().map(f64::to_string));
+    let mut table =
+        Table::new("The sweep: best smoothed validation token accuracy at each learning rate, mean over its worlds.", 1, head);
+    for (arm, chosen) in &choice.arms {
+        let edge = if chosen.at_edge { " (edge)" } else { "" };
+        let mut cells = vec![Cell::from(arm.clone()), Cell::from(format!("{}{edge}", chosen.learning_rate))];
+        cells.extend(chosen.tried.iter().map(|(_, value)| Cell::from(share(*value)).strong(*value == top(chosen))));
+        table.row(cells);
+    }
+    table.note = "Edge: the best rate lies at an end of the grid, so a better one may lie beyond it.".into();
+    table
+}
+
+/// What made the rows, and what it cost.
+fn made(rows: &[Row]) -> Table {
+    let head = ["phase", "cells", "cell hours", "commits", "dates"].map(str::to_owned).to_vec();
+    let mut table = Table::new("What the rows were made with.", 1, head);
+    for (phase, name) in [(Phase::Sweep, "sweep"), (Phase::Judge, "judged")] {
+        let here: Vec<&Row> = rows.iter().filter(|row| row.phase == phase).collect();
+        let list = |pick: fn(&Row) -> &str| {
+            let mut values: Vec<&str> = here.iter().map(|row| pick(row)).collect();
+            values.sort_unstable();
+            values.dedup();
+            values.join(", ")
+        };
+        let hours = here.iter().map(|row| row.seconds).sum::<f64>() / 3600.0;
+        table.row(vec![
+            Cell::from(name),
+            Cell::from(here.len().to_string()),
+            Cell::from(format!("{hours:.2}")),
+            Cell::from(list(|row| &row.commit)),
+            Cell::from(list(|row| &row.date)),
+        ]);
+    }
+    table
+}

@@ -17,6 +17,8 @@
 mod board;
 mod clip;
 mod ladder;
+#[cfg(test)]
+mod learner;
 mod params;
 mod skill;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::settings::{Knobs, MapSettings, NULL};
 use crate::experiment::Chosen;
 use crate::report::artifacts::{Cost, Unit};
 use crate::report::convergence::{Point, SMOOTHING, best, interval, smooth};
-use crate::report::interval::mean;
+use crate::report::interval::{Interval, mean};
 use crate::report::saving::{Saving, Trial, saving, target};
 
 /// What the sweep chose.
@@ -203,6 +203,11 @@ impl Map {
             .collect();
         rank_correlation(&pairs).map(|rho| (rho, pairs.len()))
     }
+}
+
+/// The interval of a mean over worlds; `None` under three worlds, where a bootstrap would only pretend to know one.
+pub(crate) fn over_worlds(values: &[f64]) -> Option<Interval> {
+    if values.len() < 3 { None } else { Interval::bootstrap(values) }
 }
 
 /// Spearman's rank correlation, ties by their mean rank; `None` under four pairs or where one side does not vary.

@@ -1,9 +1,9 @@
 //! The map as a drawing: savings over dependence, one panel for each conflict.
 
-use super::analysis::{MAIN, Map};
+use super::analysis::{MAIN, Map, over_worlds};
 use super::settings::NULL;
 use crate::report::figure::{Figure, legend};
-use crate::report::interval::Interval;
+use crate::report::interval::{Interval, mean};
 use crate::report::looks::Look;
 use crate::report::number::percent;
 use crate::report::svg::{Svg, Text};
@@ -54,9 +54,7 @@ impl<'a> Chart<'a> {
             .flat_map(|corner| arms.iter().map(move |arm| (corner, arm)))
             .filter_map(|(corner, arm)| {
                 let here = map.of_arm(arm, |knobs| (knobs.conflict, knobs.dependence) == *corner);
-                Interval::bootstrap(
-                    &here.filter_map(|judged| judged.savings[MAIN]).map(|saving| saving.saving).collect::<Vec<_>>(),
-                )
+                over_worlds(&here.filter_map(|judged| judged.savings[MAIN]).map(|saving| saving.saving).collect::<Vec<_>>())
             })
             .collect();
         let least = intervals.iter().map(|interval| interval.low).fold(at(0.05), f64::min);
@@ -133,12 +131,12 @@ impl<'a> Chart<'a> {
         for value in values {
             svg.circle(x, y(*value), 1.7, &format!("fill=\"{colour}\" fill-opacity=\"0.45\""));
         }
-        let Some(interval) = Interval::bootstrap(values) else {
-            values.iter().for_each(|value| look.mark(svg, x, y(*value), 4.0));
-            return;
-        };
-        let stroke = format!("stroke=\"{colour}\" stroke-width=\"1.6\"");
-        svg.line((x, y(interval.low)), (x, y(interval.high)), &stroke);
-        look.mark(svg, x, y(interval.mean), 4.0);
+        if let Some(interval) = over_worlds(values) {
+            let stroke = format!("stroke=\"{colour}\" stroke-width=\"1.6\"");
+            svg.line((x, y(interval.low)), (x, y(interval.high)), &stroke);
+        }
+        if let Some(mean) = mean(values) {
+            look.mark(svg, x, y(mean), 4.0);
+        }
     }
 }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::analysis::{Choice, Judged, MAIN, Map, SHARES, top};
+use super::analysis::{Choice, Judged, MAIN, Map, SHARES, over_worlds, top};
 use super::figure::map_figure;
 use super::rows::{self, Phase, Row};
 use super::settings::{MapSettings, NULL};
 use crate::experiment::write_whole;
-use crate::report::interval::Interval;
+use crate::report::interval::mean;
 use crate::report::number::{percent, share, signed};
 use crate::report::page::{Part, markdown};
 use crate::report::table::{Cell, Table};
@@ -68,7 +68,7 @@ fn findings(settings: &MapSettings, map: &Map, choice: &Choice) -> Vec<String> {
         let mut lost = Vec::new();
         for (conflict, dependence) in map.corners() {
             let here = Map::values(map.of_arm(arm, |knobs| (knobs.conflict, knobs.dependence) == (conflict, dependence)), MAIN);
-            match Interval::bootstrap(&here) {
+            match over_worlds(&here) {
                 Some(interval) if interval.low > 0.0 => {
                     won.push(format!("({conflict}, {dependence}) {}", percent(interval.mean)));
                 }
@@ -122,7 +122,8 @@ fn savings(map: &Map, choice: &Choice) -> Table {
         table.row(cells);
     }
     table.note = "Bold: the interval leaves out 0. A missed target counts with the whole run (restricted mean); a world where neither run got there \
-                  is left out. Under ten worlds a bootstrap interval is somewhat too narrow."
+                  is left out. Under three worlds no interval is given; under ten it is \
+                  somewhat too narrow."
         .into();
     table
 }
@@ -149,12 +150,12 @@ fn uncharged(map: &Map) -> Option<Table> {
 }
 
 fn interval_cell(values: &[f64]) -> Cell {
-    match (Interval::bootstrap(values), values.first()) {
+    match (over_worlds(values), mean(values)) {
         (Some(interval), _) => {
             Cell::from(format!("{} [{}, {}]", percent(interval.mean), percent(interval.low), percent(interval.high)))
                 .strong(interval.excludes_zero())
         }
-        (None, Some(only)) => Cell::from(percent(*only)),
+        (None, Some(mean)) => Cell::from(percent(mean)),
         (None, None) => Cell::from("–"),
     }
 }
@@ -172,12 +173,12 @@ fn accuracy(map: &Map, choice: &Choice) -> Table {
         for arm in &map.arms {
             let here = map.of_arm(arm, |knobs| (knobs.conflict, knobs.dependence) == (conflict, dependence));
             let values: Vec<f64> = here.filter_map(|judged| judged.test_difference).collect();
-            cells.push(match Interval::bootstrap(&values) {
+            cells.push(match over_worlds(&values) {
                 Some(interval) => {
                     Cell::from(format!("{} [{}, {}]", signed(interval.mean), signed(interval.low), signed(interval.high)))
                         .strong(interval.excludes_zero())
                 }
-                None => Cell::from(values.first().map_or_else(|| "–".to_owned(), |value| signed(*value))),
+                None => Cell::from(mean(&values).map_or_else(|| "–".to_owned(), signed)),
             });
         }
         table.row(cells);

@@ -62,7 +62,7 @@ pub(crate) fn sweep_instances(settings: &MapSettings) -> Vec<Instance> {
     let rates = settings.experiment.sweep.as_ref().map_or(&[][..], |sweep| &sweep.learning_rates);
     let arms = settings.arms();
     let instance = |world: World| {
-        let mut inner = plain(settings, &world, rates_seed(settings));
+        let mut inner = plain(settings, &world, rates_seed(settings) + world.seed);
         for arm in &arms {
             for (index, rate) in rates.iter().enumerate() {
                 let mut variant = inner.arm(arm);
@@ -79,7 +79,7 @@ pub(crate) fn sweep_instances(settings: &MapSettings) -> Vec<Instance> {
 /// The baseline, its null, plain mix-all and the judged arms with their learning rates in the worlds of the design.
 fn judged_instances(settings: &MapSettings, choice: &Choice, most: Option<usize>) -> Vec<Instance> {
     let instance = |world: World| {
-        let mut inner = plain(settings, &world, settings.experiment.first_seed);
+        let mut inner = plain(settings, &world, settings.experiment.first_seed + world.seed);
         let mut arms: Vec<&str> = vec![choice.baseline.as_str()];
         arms.extend(settings.experiment.strategies.iter().map(String::as_str).filter(|arm| *arm != choice.baseline));
         for name in arms {
@@ -110,7 +110,8 @@ fn rates_seed(settings: &MapSettings) -> u64 {
     settings.experiment.sweep.as_ref().map_or(0, |sweep| sweep.first_seed)
 }
 
-/// The experiment of one world without strategies, with one seed.
+/// The experiment of one world without strategies, with one seed. Each world has its own, so that no single draw of weights colours
+/// the whole map.
 fn plain(settings: &MapSettings, world: &World, seed: u64) -> Settings {
     let mut inner = settings.in_world(world);
     inner.strategies.clear();

@@ -18,7 +18,7 @@ const PLANNING: [&str; 3] = ["gst-affinity", "gst-grouping", "gst-schedule"];
 /// Which checks to run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Choice {
-    /// Only these checks; all but `backends` when none is named.
+    /// Only these checks; all but `cuda` and `wgpu` when none is named.
     checks: Vec<Check>,
     /// Go on after a check that failed.
     #[arg(long)]
@@ -48,8 +48,10 @@ enum Check {
     Examples,
     /// The quick experiment runs end to end, with few steps.
     Quick,
-    /// A run on wgpu follows one on the CPU; the CUDA build type-checks. Only by name: it builds Burn twice more.
-    Backends,
+    /// The CUDA build type-checks. Only by name: it checks Burn and CubeCL from their beginning.
+    Cuda,
+    /// A run on wgpu follows one on the CPU, where there is a Vulkan driver. Only by name: it builds Burn and wgpu in full.
+    Wgpu,
 }
 
 impl Check {
@@ -62,7 +64,8 @@ impl Check {
             Self::WithoutModel => "without-model",
             Self::Fuzz => "fuzz",
             Self::Doc => "doc",
-            Self::Backends => "backends",
+            Self::Cuda => "cuda",
+            Self::Wgpu => "wgpu",
             Self::Package => "package",
             Self::Examples => "examples",
             Self::Quick => "quick",
@@ -71,16 +74,16 @@ impl Check {
 
     /// Whether it runs only when it is named.
     fn is_by_name(self) -> bool {
-        self == Self::Backends
+        matches!(self, Self::Cuda | Self::Wgpu)
     }
 
-    fn run(self, root: &Path) -> Result<()> {
+    fn run(self, root: &Path) -> Result<Ended> {
         let cargo = |arguments: &[&str]| {
             let mut command = workspace::cargo(root);
             command.args(arguments);
             command
         };
-        match self {
+        let passed = match self {
             Self::Fmt => succeed(&mut cargo(&["fmt", "--all", "--check"])),
             Self::Tidy => tidy::run(),
             Self::Clippy => succeed(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
@@ -88,12 +91,22 @@ impl Check {
             Self::WithoutModel => without_model(root),
             Self::Fuzz => succeed(&mut cargo(&["check", "--manifest-path", "fuzz/Cargo.toml", "--bins", "--locked"])),
             Self::Doc => succeed(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
-            Self::Backends => backends(root),
+            Self::Cuda => cuda(root),
+            Self::Wgpu => return wgpu(root),
             Self::Package => package(root),
             Self::Examples => examples(root),
             Self::Quick => quick(root),
-        }
+        };
+        passed.map(|()| Ended::Passed)
     }
+}
+
+/// How a check ended that found nothing wrong.
+enum Ended {
+    /// It ran.
+    Passed,
+    /// It could not run, for this reason.
+    Skipped(String),
 }
 
 /// Runs the chosen checks, prints each one's time and a summary.
@@ -101,35 +114,41 @@ pub(crate) fn run(choice: &Choice) -> Result<()> {
     let root = workspace::root()?;
     let wanted = |check: &&Check| if choice.checks.is_empty() { !check.is_by_name() } else { choice.checks.contains(check) };
     let chosen = Check::value_variants().iter().filter(wanted);
-    let mut rows: Vec<(Check, Duration, Option<anyhow::Error>)> = Vec::new();
+    let mut rows: Vec<(Check, Duration, Result<Ended>)> = Vec::new();
     for check in chosen {
         eprintln!("\n== {} ==", check.name());
         let started = Instant::now();
-        let error = check.run(&root).err();
+        let ended = check.run(&root);
         let took = started.elapsed();
-        match &error {
-            None => eprintln!("== {}: passed in {:.1} s ==", check.name(), took.as_secs_f64()),
-            Some(error) => eprintln!("== {}: FAILED after {:.1} s: {error:#} ==", check.name(), took.as_secs_f64()),
+        match &ended {
+            Ok(Ended::Passed) => eprintln!("== {}: passed in {:.1} s ==", check.name(), took.as_secs_f64()),
+            Ok(Ended::Skipped(reason)) => eprintln!("== {}: skipped {reason} ==", check.name()),
+            Err(error) => eprintln!("== {}: FAILED after {:.1} s: {error:#} ==", check.name(), took.as_secs_f64()),
         }
-        let stop = error.is_some() && !choice.keep_going;
-        rows.push((*check, took, error));
+        let stop = ended.is_err() && !choice.keep_going;
+        rows.push((*check, took, ended));
         if stop {
             break;
         }
     }
     eprint!("{}", summary(&rows));
-    let failed: Vec<&str> = rows.iter().filter(|(_, _, error)| error.is_some()).map(|(check, ..)| check.name()).collect();
+    let failed: Vec<&str> = rows.iter().filter(|(_, _, ended)| ended.is_err()).map(|(check, ..)| check.name()).collect();
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
     Ok(())
 }
 
-fn summary(rows: &[(Check, Duration, Option<anyhow::Error>)]) -> String {
+fn summary(rows: &[(Check, Duration, Result<Ended>)]) -> String {
     let mut text = String::from("\ncheck          result    seconds\n");
-    for (check, took, error) in rows {
-        let result = if error.is_some() { "FAILED" } else { "passed" };
-        text += &format!("{:<14} {result:<8} {:>8.1}\n", check.name(), took.as_secs_f64());
+    for (check, took, ended) in rows {
+        let (result, reason) = match ended {
+            Ok(Ended::Passed) => ("passed", ""),
+            Ok(Ended::Skipped(reason)) => ("skipped", reason.as_str()),
+            Err(_) => ("FAILED", ""),
+        };
+        let line = format!("{:<14} {result:<8} {:>8.1}  {reason}", check.name(), took.as_secs_f64());
+        text += &format!("{}\n", line.trim_end());
     }
     let total: Duration = rows.iter().map(|(_, took, _)| *took).sum();
     text + &format!("{:<14} {:<8} {:>8.1}\n", "all", "", total.as_secs_f64())
@@ -182,7 +201,8 @@ fn examples(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Builds and tests what a user gets who brings gradients of his own: `gst` with no default feature.
+/// Builds and tests what a user gets who brings gradients of his own: `gst` with no default feature. With it what fetches from the Hub,
+/// which needs no Burn either.
 fn without_model(root: &Path) -> Result<()> {
     let gst = ["-p", "gst-train", "--no-default-features"];
     let tree = workspace::cargo(root).arg("tree").args(gst).args(["--edges", "normal", "--prefix", "none"]).output()?;
@@ -193,17 +213,42 @@ fn without_model(root: &Path) -> Result<()> {
     if !tree.contains("gst-grouping") {
         bail!("cargo tree names no dependency of gst");
     }
-    succeed(workspace::cargo(root).arg("clippy").args(gst).args(["--all-targets", "--", "--deny", "warnings"]))?;
-    succeed(workspace::cargo(root).arg("test").args(gst).args(["--test", "saved_gradients"]))
+    let with_hub = ["--features", "hub"];
+    succeed(workspace::cargo(root).arg("clippy").args(gst).args(with_hub).args(["--all-targets", "--", "--deny", "warnings"]))?;
+    succeed(workspace::cargo(root).arg("test").args(gst).args(with_hub).args(["--test", "saved_gradients", "--test", "hub"]))?;
+    succeed(workspace::cargo(root).args(["test", "-p", "gst-data", "--features", "hub", "--test", "hub"]))
 }
 
-/// Each backend is another set of Burn's features, and so another build of it.
-fn backends(root: &Path) -> Result<()> {
-    let wgpu = ["test", "--workspace", "--features", "gst-train/wgpu", "--test", "backends", "--", "--nocapture"];
-    succeed(workspace::cargo(root).args(wgpu))?;
+/// Cargo for another backend, which is another set of Burn's features and so another build of it, in a target folder kept for that.
+fn cargo_of_backends(root: &Path) -> Result<Command> {
+    let mut command = workspace::cargo(root);
+    command.env("CARGO_TARGET_DIR", workspace::members(root)?.target_directory.join("backends"));
+    Ok(command)
+}
+
+fn cuda(root: &Path) -> Result<()> {
+    let mut command = cargo_of_backends(root)?;
+    command.args(["check", "--workspace", "--features", "gst-train/cuda", "--bin", "gst"]);
     // The build script of a dependency downloads LLVM unless it is told that only documentation is made; nothing is linked here.
-    let cuda = ["check", "--workspace", "--features", "gst-train/cuda", "--bin", "gst"];
-    succeed(workspace::cargo(root).args(cuda).env("DOCS_RS", "1"))
+    succeed(command.env("DOCS_RS", "1"))
+}
+
+fn wgpu(root: &Path) -> Result<Ended> {
+    if !has_vulkan() {
+        let reason = "no Vulkan driver is installed (Debian and Ubuntu: apt install mesa-vulkan-drivers libvulkan1)";
+        return Ok(Ended::Skipped(reason.into()));
+    }
+    let test = ["test", "--workspace", "--features", "gst-train/wgpu", "--test", "backends", "--", "--nocapture"];
+    succeed(cargo_of_backends(root)?.args(test))?;
+    Ok(Ended::Passed)
+}
+
+/// Whether a driver for Vulkan, in software or not, has put its description where the loader looks for it; true where that is unknown.
+fn has_vulkan() -> bool {
+    let named = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].iter().any(|name| std::env::var_os(name).is_some());
+    let folders = ["/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+    let holds = |folder: &&str| std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some());
+    !cfg!(target_os = "linux") || named || folders.iter().any(holds)
 }
 
 /// A folder of this name under the target folder that is not there yet.
@@ -245,14 +290,16 @@ mod tests {
     #[test]
     fn the_summary_names_every_check_and_what_failed() {
         let rows = [
-            (Check::Fmt, Duration::from_millis(1500), None),
-            (Check::Tidy, Duration::from_secs(2), Some(anyhow::anyhow!("broken"))),
+            (Check::Fmt, Duration::from_millis(1500), Ok(Ended::Passed)),
+            (Check::Tidy, Duration::from_secs(2), Err(anyhow::anyhow!("broken"))),
+            (Check::Wgpu, Duration::from_secs(1), Ok(Ended::Skipped("no driver".into()))),
         ];
         let text = summary(&rows);
         assert!(
             text.contains("fmt            passed        1.5")
                 && text.contains("tidy           FAILED        2.0")
-                && text.contains("3.5"),
+                && text.contains("wgpu           skipped       1.0  no driver\n")
+                && text.contains("4.5"),
             "{text}"
         );
     }

@@ -4,7 +4,8 @@
 //! (Chen et al. 2016, arXiv 1604.06174): the forward pass keeps what goes into each layer; the way back runs each layer again,
 //! from the last, and takes its gradients before the next.
 
-use burn::tensor::{Device, Gradients, Tensor};
+use burn::module::Module;
+use burn::tensor::{Gradients, Tensor};
 
 use super::LanguageModel;
 use super::model::Passage;
@@ -26,13 +27,14 @@ impl LanguageModel {
         let device = x.device();
         let passage = self.passage(&x, padding, 0);
         let seed = dropout::draw_seed(&device);
+        // Nothing is tracked, but what drops out does. (A graph that hangs on a parameter would stay until it is walked.)
+        let still = self.clone().no_grad();
         let mut x = x.inner();
         let mut layers = Vec::with_capacity(self.config().layers());
         for index in 0..self.config().layers() {
             layers.push(x.clone());
-            device.seed(seed + index as u64);
-            x = self.layer(index, Tensor::from_inner(x), &passage, None).inner();
-            forget(&device);
+            let layer = || still.layer(index, Tensor::from_inner(x), &passage, None).inner();
+            x = dropout::repeatable(seed.wrapping_add(index as u64), &device, layer);
         }
         (Tensor::from_inner(x).require_grad(), Inputs { layers, passage, seed })
     }
@@ -52,9 +54,4 @@ impl LanguageModel {
         }
         gradient
     }
-}
-
-/// Frees what autodiff keeps of graphs that no tensor hangs on any more: Burn does so at the end of a backward pass only.
-fn forget(device: &Device) {
-    drop(Tensor::<1>::ones([1], device).require_grad().sum().backward());
 }

@@ -5,12 +5,14 @@ use std::path::Path;
 
 use anyhow::Result;
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use gst_model::lm::{LanguageModel, LmConfig, Rope, Scaling};
 use gst_model::lora::{LoraConfig, Targets};
 use gst_model::weights;
 use gst_train::TrainConfig;
+use gst_train::batches::part_size;
+use gst_train::cores::Cores;
 use gst_train::optimizer::{adamw, clip_by_global_norm};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -25,6 +27,8 @@ const ANSWER: usize = 8;
 
 struct Adapters {
     model: LanguageModel,
+    device: Device,
+    cores: Cores,
     optimizer: ModuleOptimizer,
     tokens: Vec<u32>,
 }
@@ -58,23 +62,32 @@ pub(crate) fn training() -> Result<Box<dyn Case>> {
     let optimizer = adamw(&model, &TrainConfig::default())?;
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let tokens = (0..SAMPLES * LENGTH).map(|_| rng.random_range(0..4_096)).collect();
-    Ok(Box::new(Adapters { model, optimizer, tokens }))
+    Ok(Box::new(Adapters { model, device, cores: Cores::of_machine()?, optimizer, tokens }))
 }
 
 impl Adapters {
-    fn loss(&self) -> Tensor<1> {
-        let width = self.model.config().width;
-        let x = self.model.embed(&self.tokens).reshape([SAMPLES, LENGTH, width]);
-        let hidden = self.model.forward(x, &[0; SAMPLES], None);
-        let hidden = hidden.slice_dim(1, LENGTH - 1 - ANSWER..LENGTH - 1).reshape([SAMPLES * ANSWER, width]);
-        let targets: Vec<u32> = self.tokens.chunks(LENGTH).flat_map(|row| &row[LENGTH - ANSWER..]).copied().collect();
-        self.model.token_losses(hidden, &targets).0.mean()
+    /// The summed loss of some whole samples, over all answer tokens of the batch.
+    fn loss(model: &LanguageModel, tokens: &[u32]) -> Tensor<1> {
+        let (samples, width) = (tokens.len() / LENGTH, model.config().width);
+        let x = model.embed(tokens).reshape([samples, LENGTH, width]);
+        let hidden = model.forward(x, &vec![0; samples], None);
+        let hidden = hidden.slice_dim(1, LENGTH - 1 - ANSWER..LENGTH - 1).reshape([samples * ANSWER, width]);
+        let targets: Vec<u32> = tokens.chunks(LENGTH).flat_map(|row| &row[LENGTH - ANSWER..]).copied().collect();
+        model.token_losses(hidden, &targets).0.sum().div_scalar((SAMPLES * ANSWER) as f64)
     }
 }
 
 impl Case for Adapters {
     fn run(&mut self) -> Result<()> {
-        let mut gradients = GradientsParams::from_grads(self.loss().backward(), &self.model);
+        let size = part_size(SAMPLES, TrainConfig::default().micro_batch);
+        let parts: Vec<&[u32]> = self.tokens.chunks(size * LENGTH).collect();
+        let passes = self.cores.map(&parts, |part| {
+            let model = self.model.clone().fork(&self.device);
+            GradientsParams::from_grads(Self::loss(&model, part).backward(), &model)
+        });
+        let mut sum = GradientsAccumulator::new();
+        passes.into_iter().for_each(|gradients| sum.accumulate(&self.model, gradients));
+        let mut gradients = sum.grads();
         clip_by_global_norm(&self.model, &mut gradients, 1.0);
         self.model = self.optimizer.step(1e-4, self.model.clone(), gradients);
         Ok(())
@@ -84,7 +97,7 @@ impl Case for Adapters {
         fs::create_dir_all(folder)?;
         weights::save(&self.model, &folder.join("model.safetensors"))?;
         let about = json!({ "tokens": self.tokens, "samples": SAMPLES, "length": LENGTH, "answer": ANSWER,
-            "loss": self.loss().into_scalar::<f32>() });
+            "loss": Self::loss(&self.model, &self.tokens).into_scalar::<f32>() });
         Ok(fs::write(folder.join("case.json"), serde_json::to_string(&about)?)?)
     }
 }

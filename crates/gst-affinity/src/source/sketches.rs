@@ -13,7 +13,7 @@ use crate::{DatasetFacts, GradientSamples, ProbeFacts, SketchParams};
 /// The key of the header's one entry: a single one, so that equal sketches are equal bytes.
 const KEY: &str = "gst";
 const FORMAT: &str = "gst-sketches";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The batch gradients of all probe points, with what their sketches were made by: another estimate (other resamples, another
 /// metric, datasets added by another run with the same parameters) needs no second probe.

@@ -1,7 +1,10 @@
 //! From recorded evaluations to the next decision.
 
 use super::evaluation::{self, Evaluation};
-use super::{Change, Decision, Policy, ReweightBy, ReweightRule, TransferRule, excess_loss_weights, learning_progress_weights};
+use super::{
+    Change, Decision, Policy, ReweightBy, ReweightRule, TransferRule, excess_loss_weights, half_learned_weights,
+    learning_progress_weights,
+};
 use crate::weighting::integers;
 use crate::{Schedule, ScheduleError};
 
@@ -132,6 +135,9 @@ impl Schedule {
                 let Some(before) = count.checked_sub(1 + rule.every).map(|i| &evaluations[i]) else { return Ok(None) };
                 learning_progress_weights(&all, &before.losses, &last.losses, rule.strength, rule.floor)
             }
+            ReweightBy::HalfLearned => {
+                half_learned_weights(&all, &evaluations[0].losses, &last.losses, rule.strength, rule.floor)
+            }
         };
         let active: Vec<f64> = stage.datasets.iter().map(|&dataset| shares[dataset]).collect();
         let weights = integers(&active, &stage.name)?;
@@ -148,10 +154,7 @@ impl Schedule {
                 format!("`{}` {:.4} to {:.4}", self.datasets[dataset].name, all[dataset], shares[dataset])
             })
         };
-        let signal = match rule.by {
-            ReweightBy::ExcessLoss => "excess loss",
-            ReweightBy::LearningProgress => "learning progress",
-        };
+        let signal = rule.by.name().replace('-', " ");
         let reason = format!("shares follow {signal}; most raised: {}; most lowered: {}", part(up), part(down));
         Ok(Some(Decision { step: last.step, change: Change::Reweight { weights }, reason }))
     }

@@ -22,7 +22,7 @@ mod transfer;
 pub use decision::{Change, Decision};
 pub use evaluation::Evaluation;
 pub use plateau::{Plateau, PlateauRule};
-pub use reweight::{ReweightBy, ReweightRule, excess_loss_weights, learning_progress_weights};
+pub use reweight::{ReweightBy, ReweightRule, excess_loss_weights, half_learned_weights, learning_progress_weights};
 pub use transfer::{Transfer, TransferRule};
 
 use crate::{ScheduleError, ScheduleParams, StageEnd, Strategy};

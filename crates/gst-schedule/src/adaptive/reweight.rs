@@ -1,5 +1,8 @@
 //! Weights that follow the losses.
 
+use std::fmt;
+use std::str::FromStr;
+
 use crate::ScheduleError;
 use crate::weighting::scale;
 use serde::{Deserialize, Serialize};
@@ -31,6 +34,44 @@ pub enum ReweightBy {
     ExcessLoss,
     /// Its relative loss drop since the evaluation before: what is being learned.
     LearningProgress,
+    /// Its relative loss drop since the run's first evaluation, times what is left of the loss: most for what is half learned, nothing for
+    /// what has not begun to be learned or is learned. Where some datasets prepare others, this follows the front.
+    HalfLearned,
+}
+
+impl ReweightBy {
+    const ALL: [Self; 3] = [Self::ExcessLoss, Self::LearningProgress, Self::HalfLearned];
+
+    /// As in files and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ExcessLoss => "excess-loss",
+            Self::LearningProgress => "learning-progress",
+            Self::HalfLearned => "half-learned",
+        }
+    }
+}
+
+impl fmt::Display for ReweightBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for ReweightBy {
+    type Err = ScheduleError;
+
+    /// # Errors
+    /// [`ScheduleError::BadParameter`] for other names.
+    fn from_str(text: &str) -> Result<Self, ScheduleError> {
+        let unknown = || ScheduleError::BadParameter {
+            field: "reweight: by",
+            found: text.to_owned(),
+            expected: "excess-loss, learning-progress or half-learned",
+        };
+        Self::ALL.into_iter().find(|by| by.name() == text).ok_or_else(unknown)
+    }
 }
 
 impl Default for ReweightRule {
@@ -102,6 +143,19 @@ pub fn learning_progress_weights(
     follow(base, &before.iter().zip(after).map(progress).collect::<Vec<_>>(), strength, floor)
 }
 
+/// Shares in proportion to `base · (d (1 − d))^strength` relative to its mean, mixed with the base shares by `floor`, where d is the relative
+/// drop from `first` to `now`, 0 to 1.
+///
+/// One entry a dataset; the rest as [`excess_loss_weights`].
+#[must_use]
+pub fn half_learned_weights(base: &[f64], first: &[Option<f64>], now: &[Option<f64>], strength: f64, floor: f64) -> Vec<f64> {
+    let signal = |(first, now): (&Option<f64>, &Option<f64>)| {
+        let learned = relative_drop((*first)?, (*now)?).clamp(0.0, 1.0);
+        Some(learned * (1.0 - learned))
+    };
+    follow(base, &first.iter().zip(now).map(signal).collect::<Vec<_>>(), strength, floor)
+}
+
 /// `(before − after) / |before|`; 0 where `before` is 0.
 pub(crate) fn relative_drop(before: f64, after: f64) -> f64 {
     if before == 0.0 { 0.0 } else { (before - after) / before.abs() }
@@ -136,6 +190,21 @@ mod tests {
     fn check(found: &[f64], expected: &[f64]) {
         assert_eq!(found.len(), expected.len());
         assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}, expected {expected:?}");
+    }
+
+    #[test]
+    fn half_learned_draws_most_and_neither_end_draws_anything() {
+        let first = [Some(2.0), Some(2.0), Some(2.0), None];
+        // Half learned, not begun, learned, unknown; one whose loss rose counts as not begun.
+        check(
+            &half_learned_weights(&[1.0; 4], &first, &[Some(1.0), Some(2.1), Some(0.0), Some(1.0)], 1.0, 0.5),
+            &[0.5, 0.125, 0.125, 0.25],
+        );
+        check(
+            &half_learned_weights(&[1.0; 2], &[Some(1.0); 2], &[Some(0.5), Some(0.75)], 2.0, 0.1),
+            &[0.05 + 0.9 * 0.64, 0.05 + 0.9 * 0.36],
+        );
+        check(&half_learned_weights(&[3.0, 1.0], &[Some(1.0); 2], &[Some(1.0); 2], 1.0, 0.5), &[0.75, 0.25]);
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use gst_affinity::artifact::Document;
 use gst_grouping::Grouping;
-use gst_schedule::{Schedule, ScheduleParams, StageEnd, Strategy, Weighting, simulate};
+use gst_schedule::{AdaptiveParams, ReweightBy, ReweightRule, Schedule, ScheduleParams, StageEnd, Strategy, Weighting, simulate};
 use gst_train::files;
 
 use super::{Shared, file_hash};
@@ -50,6 +50,13 @@ pub(crate) struct ScheduleArgs {
     /// Steps over which the mixture moves when a stage begins.
     #[arg(long, value_name = "N", default_value_t = ScheduleParams::default().ramp_steps)]
     ramp_steps: u64,
+    /// What draws more samples to a dataset in mix-adaptive: excess-loss (what is still to be learned) or learning-progress (what is being
+    /// learned).
+    #[arg(long, value_name = "SIGNAL", default_value_t)]
+    reweight: ReweightBy,
+    /// Share of mix-adaptive's mixture that stays at the base weights, above 0.
+    #[arg(long, value_name = "SHARE", default_value_t = ReweightRule::default().floor)]
+    reweight_floor: f64,
     /// Where to write.
     #[arg(long, value_name = "FILE", default_value = "schedule.json")]
     out: PathBuf,
@@ -68,6 +75,10 @@ impl ScheduleArgs {
             cycles: self.cycles,
             replay_floor: self.replay_floor,
             ramp_steps: self.ramp_steps,
+            adaptive: AdaptiveParams {
+                reweight: ReweightRule { by: self.reweight, floor: self.reweight_floor, ..ReweightRule::default() },
+                ..AdaptiveParams::default()
+            },
             ..ScheduleParams::default()
         };
         let document = match &self.grouping {

@@ -172,15 +172,19 @@ impl Ladder {
     }
 }
 
-/// The value of some sounds, 0 to 3: the sound itself; how far the second lies from the first around a ring of four; how far the third
-/// lies from what the first two come to. Every sound turns it by its own place, so any of them left out leaves all values as likely.
+/// The value of some sounds, the inverse of [`letters_of`].
+#[cfg(test)]
 pub(super) fn compose(letters: &[usize]) -> usize {
-    letters.iter().fold(0, |value, letter| (ANSWERS + letter - value) % ANSWERS)
+    match letters {
+        [first, .., last] => first ^ last,
+        _ => letters.first().copied().unwrap_or(0),
+    }
 }
 
-/// So many sounds with this value: all but the last are free.
+/// So many sounds with this value, 0 to 3: the sound itself, or how the last differs from the first (bit by bit, exclusive or), whatever
+/// lies between. All but the last are free.
 pub(super) fn letters_of(value: usize, sounds: usize, dice: &mut Dice) -> Vec<usize> {
     let mut letters: Vec<usize> = (1..sounds).map(|_| dice.below(ANSWERS)).collect();
-    letters.push((value + compose(&letters)) % ANSWERS);
+    letters.push(value ^ letters.first().copied().unwrap_or(0));
     letters
 }

@@ -77,13 +77,13 @@ fn dependence_builds_ladders() {
 }
 
 #[test]
-fn an_answer_is_composed_of_all_its_sounds() {
-    // Two sounds of three say nothing: every answer is as frequent after any of them.
+fn an_answer_is_composed_of_its_first_and_last_sound() {
+    // Without one of the two the others say nothing: every answer is as frequent after any of them.
     for (place, half) in clips(&WorldParams { dependence: 1.0, scale: 8.0, ..PLAIN }) {
         let rows = half.iter().filter_map(|clip| Some((clip.row.facts.get("sounds")?.as_str()?, clip.row.answer)));
         let rows: Vec<(Vec<&str>, &str)> = rows.map(|(sounds, answer)| (sounds.split(' ').collect(), answer)).collect();
         let sounds = rows[0].0.len();
-        for left_out in 0..sounds {
+        for left_out in BTreeSet::from([0, sounds - 1]) {
             let mut seen: BTreeMap<Vec<&str>, BTreeMap<&str, usize>> = BTreeMap::new();
             for (heard, answer) in &rows {
                 let mut heard = heard.clone();
@@ -96,7 +96,7 @@ fn an_answer_is_composed_of_all_its_sounds() {
             assert!(share < 0.37, "{} without sound {left_out}: {share}", place.name);
         }
     }
-    for (letters, value) in [(&[2][..], 2), (&[1, 3], 2), (&[3, 1], 2), (&[0, 0, 1], 1), (&[1, 3, 1], 3)] {
+    for (letters, value) in [(&[2][..], 2), (&[1, 3], 2), (&[3, 3], 0), (&[0, 3, 1], 1), (&[1, 0, 2], 3)] {
         assert_eq!(compose(letters), value, "{letters:?}");
     }
 }
@@ -222,6 +222,6 @@ fn the_recipe_is_the_one_of_this_version() {
     let report = generate_world(folder.path(), &params, |_, _| {}).unwrap();
     assert_eq!(
         (super::WORLD_VERSION, report.fingerprint.as_str()),
-        (1, "sha256:bd83cea4b31ee6bb535fcf6b51e300d218a3bad8380ec79c3f00d6d347a5d21f")
+        (2, "sha256:81b3c182b67d864f3c727c4d5a2cb2981297fc827fb6689b610269e81252217d")
     );
 }

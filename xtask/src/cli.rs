@@ -41,7 +41,7 @@ enum Experiment {
     /// Run strategies × seeds, skip what is done, write the report.
     #[command(
         after_help = "Examples:\n  cargo xtask experiment run quick\n  cargo xtask experiment run recorded --data DIR --seeds 5 --device cuda:0\n  \
-                            cargo xtask experiment run --config mine.toml --strategies mix-all,gst-progressive"
+                            cargo xtask experiment run --config mine.toml --strategies mix-all,gst-progressive\n  cargo xtask experiment run paper-full --data sets.toml --weights DIR --dry-run"
     )]
     Run(Box<Run>),
     /// Make the report of an experiment's folder again.
@@ -128,7 +128,7 @@ impl MapRun {
 
 #[derive(Debug, Args)]
 struct Run {
-    /// A built-in experiment: quick, suite or recorded.
+    /// A built-in experiment: quick, suite, recorded, paper-full or paper-low-resource.
     #[arg(required_unless_present = "config", conflicts_with = "config")]
     name: Option<String>,
     /// An experiment of your own, a TOML file like those under experiments/.
@@ -140,6 +140,9 @@ struct Run {
     /// Model preset.
     #[arg(long)]
     model: Option<String>,
+    /// Folder of the checkpoints that a pretrained model is put together from.
+    #[arg(long, value_name = "DIR")]
+    weights: Option<PathBuf>,
     /// Where to train: cpu, cuda, cuda:N, wgpu or vulkan. gst is built with what it needs.
     #[arg(long)]
     device: Option<String>,
@@ -170,6 +173,17 @@ struct Run {
     /// Training records a dataset: full, low-resource (250), low-resource-100 or low-resource-50.
     #[arg(long)]
     regime: Option<Regime>,
+    /// Run nothing: say every command, what is missing, how many records there are, what memory and time it would take.
+    #[arg(long)]
+    dry_run: bool,
+    /// Optimizer steps in a second, for the time of a dry run; measured over a few steps where a model from scratch is trained on the CPU.
+    #[arg(long, value_name = "X", requires = "dry_run", value_parser = above_zero)]
+    steps_per_second: Option<f64>,
+}
+
+fn above_zero(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if number.is_finite() && number > 0.0 { Ok(number) } else { Err("expected a number above 0".into()) }
 }
 
 impl Run {
@@ -184,7 +198,11 @@ impl Run {
             settings.data.generate = None;
         }
         let training = &mut settings.training;
+        if self.model.is_some() {
+            settings.model = None;
+        }
         put(&mut training.model, self.model.as_ref());
+        training.weights = self.weights.clone().or(training.weights.take());
         put(&mut training.device, self.device.as_ref());
         put(&mut training.steps, self.steps.as_ref());
         put(&mut settings.seeds, self.seeds.as_ref());
@@ -220,7 +238,12 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Experiment(Experiment::Run(run)) => {
             let Run { out, release, gst, fresh, jobs, .. } = &*run;
             let options = Options { out: out.clone(), release: *release, gst: gst.clone(), fresh: *fresh, jobs: *jobs };
-            experiment::run(&run.settings()?, &options)
+            let settings = run.settings()?;
+            if run.dry_run {
+                experiment::dry_run(&settings, &options, run.steps_per_second)
+            } else {
+                experiment::run(&settings, &options)
+            }
         }
         Task::Experiment(Experiment::Report { folder }) => {
             let written = report::write_report(&folder)?;
@@ -274,6 +297,6 @@ mod tests {
         assert!(Cli::try_parse_from(["xtask", "experiment", "run"]).is_err());
         assert!(Cli::try_parse_from(["xtask", "experiment", "run", "quick", "--config", "f"]).is_err());
         let error = Settings::built_in("quik").unwrap_err().to_string();
-        assert!(error.contains("quick, suite, recorded"), "{error}");
+        assert!(error.contains("quick, suite, recorded, paper-full"), "{error}");
     }
 }

@@ -1,5 +1,6 @@
 //! Experiments: strategies × seeds, each cell a `gst` process of its own, then the report.
 
+mod dry_run;
 mod fingerprint;
 mod gst;
 mod oracle;
@@ -13,6 +14,7 @@ mod settings;
 mod sweep;
 mod worker;
 
+pub(crate) use dry_run::dry_run;
 pub(crate) use fingerprint::{hash_file, of_data as fingerprint_of};
 pub(crate) use gst::Gst;
 pub(crate) use plan::{Ground, Job, generation, jobs as plan_jobs, reads_groups};

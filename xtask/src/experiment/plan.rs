@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::fingerprint::hash;
-use super::settings::{Data, Grouping, Settings};
+use super::settings::{Data, Grouping, Probe, Settings};
 
 /// Stands for the data folder in recorded commands, so that they and their hash hold on any machine.
 pub(crate) const DATA: &str = "DATA";
+/// The same for the folder of checkpoints.
+const WEIGHTS: &str = "WEIGHTS";
 
 /// What every job of an experiment depends on.
 #[derive(Clone, Debug)]
@@ -39,6 +41,7 @@ impl Ground {
         shared.seeds = 0;
         shared.first_seed = 0;
         shared.data.folder = None;
+        shared.training.weights = None;
         let context = hash(json!({ "settings": shared, "data": data, "gst": gst_version }).to_string().as_bytes());
         Self { data, gst_version, context, oracle }
     }
@@ -110,14 +113,20 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     fn seed(&mut self, seed: u64) {
-        let mut affinity = None;
+        let mut probes: Vec<(Option<Probe>, usize)> = Vec::new();
         let mut groupings: BTreeMap<String, usize> = BTreeMap::new();
         for name in &self.settings.strategies {
             let arm = self.settings.arm(name);
             let grouped = reads_groups(&arm.strategy);
             let grouping = grouped.then(|| {
-                let probe = *affinity.get_or_insert_with(|| self.affinity(seed));
-                let file = if arm.grouping.is_some() { format!("grouping-{name}.json") } else { "grouping.json".to_string() };
+                let known = probes.iter().find(|(probe, _)| *probe == arm.probe).map(|(_, index)| *index);
+                let probe = known.unwrap_or_else(|| {
+                    let index = self.affinity(seed, name, arm.probe.as_ref());
+                    probes.push((arm.probe.clone(), index));
+                    index
+                });
+                let own = arm.grouping.is_some() || arm.probe.is_some();
+                let file = if own { format!("grouping-{name}.json") } else { "grouping.json".to_string() };
                 *groupings.entry(file).or_insert_with_key(|file| {
                     let grouping = arm.grouping.as_ref().unwrap_or(&self.settings.grouping);
                     self.grouping(seed, file, grouping, probe)
@@ -127,23 +136,38 @@ impl Plan<'_> {
         }
     }
 
-    fn affinity(&mut self, seed: u64) -> usize {
-        let Settings { probe, training, data, .. } = self.settings;
-        let out = format!("seeds/{seed}/affinity.json");
-        let mut command =
-            words(&["affinity", "--data", DATA, "--model", &training.model, "--metric", &probe.metric, "--out", &out]);
+    /// The probe of the experiment, or that of an arm.
+    fn affinity(&mut self, seed: u64, name: &str, own: Option<&Probe>) -> usize {
+        let probe = own.unwrap_or(&self.settings.probe);
+        let (file, of) =
+            if own.is_some() { (format!("affinity-{name}"), format!(" of {name}")) } else { ("affinity".into(), String::new()) };
+        let out = format!("seeds/{seed}/{file}.json");
+        let mut command = words(&["affinity", "--data", DATA]);
+        let mut files = self.model(&mut command);
+        command.extend(words(&["--metric", &probe.metric, "--out", &out]));
         option(&mut command, "--warmup-steps", probe.warmup_steps);
         option(&mut command, "--batches", probe.batches);
         option(&mut command, "--batch-size", probe.batch_size);
-        data_options(&mut command, data);
+        files.extend(config_file(&mut command, &self.settings.training.config, None));
+        data_options(&mut command, &self.settings.data);
         command.extend(probe.arguments.iter().cloned());
         self.finish(&mut command, seed);
-        self.planning(format!("affinity, seed {seed}"), out, command, None)
+        self.planning(format!("affinity{of}, seed {seed}"), out, command, files, None)
+    }
+
+    /// What to train: a preset, or the experiment's own model in a file; and where its checkpoints lie.
+    fn model(&self, command: &mut Vec<String>) -> Vec<(PathBuf, String)> {
+        let Settings { training, model, .. } = self.settings;
+        let file = model.as_ref().map(|model| named_file("model", model));
+        let name = file.as_ref().map_or_else(|| training.model.clone(), |(path, _)| path.display().to_string());
+        command.extend(words(&["--model", &name]));
+        option(command, "--weights", training.weights.is_some().then_some(WEIGHTS));
+        file.into_iter().collect()
     }
 
     fn grouping(&mut self, seed: u64, file: &str, grouping: &Grouping, probe: usize) -> usize {
         let out = format!("seeds/{seed}/{file}");
-        let affinity = format!("seeds/{seed}/affinity.json");
+        let affinity = self.jobs.get(probe).map_or_else(String::new, |job| job.result.display().to_string());
         let Grouping { method, groups, order, arguments } = grouping;
         let mut command = words(&["group", &affinity]);
         match &self.ground.oracle {
@@ -153,11 +177,18 @@ impl Plan<'_> {
         command.extend(words(&["--out", &out]));
         command.extend(arguments.iter().cloned());
         command.extend(words(&["--seed", &seed.to_string()]));
-        self.planning(format!("groups ({method}), seed {seed}"), out, command, Some(probe))
+        self.planning(format!("groups ({method}), seed {seed}"), out, command, Vec::new(), Some(probe))
     }
 
     /// A job that leaves one file under `seeds/`.
-    fn planning(&mut self, label: String, result: String, command: Vec<String>, needs: Option<usize>) -> usize {
+    fn planning(
+        &mut self,
+        label: String,
+        result: String,
+        command: Vec<String>,
+        files: Vec<(PathBuf, String)>,
+        needs: Option<usize>,
+    ) -> usize {
         let stem = result.trim_end_matches(".json");
         let (record, log) = (format!("{stem}.cell.json").into(), format!("{stem}.log.txt").into());
         self.push(Job {
@@ -166,7 +197,7 @@ impl Plan<'_> {
             record,
             log,
             result: result.into(),
-            files: Vec::new(),
+            files,
             key: String::new(),
             commands: vec![command],
             needs,
@@ -196,13 +227,10 @@ impl Plan<'_> {
         schedule.extend(self.settings.schedule.arguments.iter().chain(&arm.schedule_arguments).cloned());
         schedule.extend(words(&["--seed", &drawn.to_string()]));
 
-        let mut train = words(&["train", "--data", DATA, "--model", &training.model, "--schedule", &plan, "--out", &folder]);
-        let mut files = Vec::new();
-        if let Some(shape) = arm.rate.as_ref().or(training.rate.as_ref()) {
-            let file = format!("seeds/rate-{shape}.toml");
-            train.extend(words(&["--config", &file]));
-            files.push((PathBuf::from(file), format!("rate = \"{shape}\"\n")));
-        }
+        let mut train = words(&["train", "--data", DATA]);
+        let mut files = self.model(&mut train);
+        train.extend(words(&["--schedule", &plan, "--out", &folder]));
+        files.extend(config_file(&mut train, &training.config, arm.rate.as_ref().or(training.rate.as_ref())));
         option(&mut train, "--learning-rate", arm.learning_rate.or(training.learning_rate));
         option(&mut train, "--evaluate-every", training.evaluate_every);
         data_options(&mut train, data);
@@ -242,17 +270,45 @@ pub(crate) fn reads_groups(strategy: &str) -> bool {
     strategy.starts_with("gst-") || strategy == "strict-cycle"
 }
 
-/// Puts the data folder where the plan says [`DATA`].
-pub(crate) fn with_data(command: &[String], data: &Path) -> Vec<String> {
+/// Puts the folders of data and checkpoints where the plan says [`DATA`] and [`WEIGHTS`].
+pub(crate) fn with_folders(command: &[String], data: &Path, weights: Option<&Path>) -> Vec<String> {
     let mut previous = "";
     command
         .iter()
         .map(|word| {
-            let here = previous == "--data" && word == DATA;
+            let folder = match (previous, word.as_str()) {
+                ("--data", DATA) => Some(data),
+                ("--weights", WEIGHTS) => weights,
+                _ => None,
+            };
             previous = word;
-            if here { data.display().to_string() } else { word.clone() }
+            folder.map_or_else(|| word.clone(), |folder| folder.display().to_string())
         })
         .collect()
+}
+
+/// A small file that commands read. Its name has a hash of what it says, so that commands are equal only where that is.
+fn named_file(stem: &str, table: &toml::Table) -> (PathBuf, String) {
+    let text = table.to_string();
+    let short: String = hash(text.as_bytes()).chars().skip("sha256:".len()).take(12).collect();
+    (format!("seeds/{stem}-{short}.toml").into(), text)
+}
+
+/// The `--config` of a command, if there is anything for it to say.
+fn config_file(command: &mut Vec<String>, config: &toml::Table, rate: Option<&String>) -> Option<(PathBuf, String)> {
+    let file = match rate {
+        Some(shape) if config.is_empty() => (format!("seeds/rate-{shape}.toml").into(), format!("rate = \"{shape}\"\n")),
+        _ => {
+            let mut table = config.clone();
+            table.extend(rate.map(|shape| ("rate".to_string(), toml::Value::String(shape.clone()))));
+            if table.is_empty() {
+                return None;
+            }
+            named_file("config", &table)
+        }
+    };
+    option(command, "--config", Some(file.0.display()));
+    Some(file)
 }
 
 fn words(list: &[&str]) -> Vec<String> {
@@ -260,7 +316,7 @@ fn words(list: &[&str]) -> Vec<String> {
 }
 
 /// What every command that opens the data must be told alike.
-fn data_options(command: &mut Vec<String>, data: &Data) {
+pub(crate) fn data_options(command: &mut Vec<String>, data: &Data) {
     option(command, "--limit", data.limit());
     option(command, "--validation-share", data.validation_share);
 }

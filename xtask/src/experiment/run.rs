@@ -69,6 +69,7 @@ impl Manifest {
 pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
     settings.check()?;
     let given = given_data(settings)?;
+    let weights = given_weights(settings)?;
     let out = prepare_folder(settings, options)?;
     let gst = program(settings, options)?;
     let interrupt = Interrupt::install()?;
@@ -79,6 +80,7 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
         gst: &gst,
         out: &out,
         data,
+        weights,
         fingerprint: String::new(),
         context: String::new(),
         interrupt: &interrupt,
@@ -199,25 +201,46 @@ fn given_data(settings: &Settings) -> Result<Option<PathBuf>> {
     if settings.data.generate.is_some() {
         return Ok(None);
     }
-    let Some(folder) = settings.data.folder.clone().or_else(|| std::env::var_os("GST_DATA").map(PathBuf::from)) else {
-        bail!(
-            "experiment `{}` needs recorded datasets: give their folder with --data DIR or in the environment variable GST_DATA \
-             (one folder a dataset: NAME/train.jsonl, NAME/test.jsonl, NAME/audio/), or a TOML file that lists datasets",
-            settings.name
-        );
-    };
+    let Some(folder) = named_data(settings) else { bail!(no_data(settings)) };
     let folder = std::fs::canonicalize(&folder).with_context(|| format!("there is no data folder {}", folder.display()))?;
     Ok(Some(folder))
 }
 
-fn prepare_folder(settings: &Settings, options: &Options) -> Result<PathBuf> {
-    let folder = match &options.out {
-        Some(folder) => folder.clone(),
+/// The data that settings or environment name.
+pub(crate) fn named_data(settings: &Settings) -> Option<PathBuf> {
+    settings.data.folder.clone().or_else(|| std::env::var_os("GST_DATA").map(PathBuf::from))
+}
+
+/// How to name data where none is named.
+pub(crate) fn no_data(settings: &Settings) -> String {
+    format!(
+        "experiment `{}` needs recorded datasets: give their folder with --data DIR or in the environment variable GST_DATA \
+         (one folder a dataset: NAME/train.jsonl, NAME/test.jsonl, NAME/audio/), or a TOML file that lists datasets",
+        settings.name
+    )
+}
+
+/// The folder of checkpoints that was given, as a path that holds in any folder.
+fn given_weights(settings: &Settings) -> Result<Option<PathBuf>> {
+    let whole = |folder: &PathBuf| {
+        std::fs::canonicalize(folder).with_context(|| format!("there is no folder of checkpoints {}", folder.display()))
+    };
+    settings.training.weights.as_ref().map(whole).transpose()
+}
+
+/// The folder of an experiment: the given one, or that of its name.
+pub(crate) fn folder_of(settings: &Settings, options: &Options) -> Result<PathBuf> {
+    match &options.out {
+        Some(folder) => Ok(folder.clone()),
         None => {
             let target = workspace::members(&workspace::root()?)?.target_directory;
-            target.join("experiments").join(&settings.name).into_std_path_buf()
+            Ok(target.join("experiments").join(&settings.name).into_std_path_buf())
         }
-    };
+    }
+}
+
+fn prepare_folder(settings: &Settings, options: &Options) -> Result<PathBuf> {
+    let folder = folder_of(settings, options)?;
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     Ok(std::fs::canonicalize(&folder)?)
 }

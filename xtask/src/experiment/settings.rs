@@ -1,4 +1,4 @@
-//! What an experiment is: the TOML file behind `quick`, `suite`, `recorded` and `--config FILE`.
+//! What an experiment is: the TOML file behind a name such as `quick`, or `--config FILE`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::sweep::Sweep;
 
 /// The experiments that come with the workspace, by name.
-pub(crate) const BUILT_IN: [(&str, &str); 3] = [
+pub(crate) const BUILT_IN: [(&str, &str); 5] = [
     ("quick", include_str!("../../../experiments/quick.toml")),
     ("suite", include_str!("../../../experiments/suite.toml")),
     ("recorded", include_str!("../../../experiments/recorded.toml")),
+    ("paper-full", include_str!("../../../experiments/paper-full.toml")),
+    ("paper-low-resource", include_str!("../../../experiments/paper-low-resource.toml")),
 ];
 
 /// A whole experiment: strategies × seeds over one collection of datasets.
@@ -37,6 +39,9 @@ pub(crate) struct Settings {
     pub(crate) data: Data,
     /// The model and how it is trained.
     pub(crate) training: Training,
+    /// A model of your own, with the keys that `gst model show` prints, in the place of the preset in `training`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<toml::Table>,
     /// How the affinity is measured.
     #[serde(default)]
     pub(crate) probe: Probe,
@@ -137,6 +142,9 @@ impl Data {
 pub(crate) struct Training {
     /// Model preset.
     pub(crate) model: String,
+    /// Folder of the checkpoints that a pretrained model is put together from; relative to the TOML file. `--weights` overrides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) weights: Option<PathBuf>,
     /// Device, as `--device` of `gst` takes it.
     #[serde(default = "cpu")]
     pub(crate) device: String,
@@ -156,6 +164,9 @@ pub(crate) struct Training {
     /// Further arguments, handed on as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) arguments: Vec<String>,
+    /// Keys of a run's `config.toml` for which there is no key above, told to `gst affinity` and `gst train` alike.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub(crate) config: toml::Table,
 }
 
 /// Settings of `gst affinity`.
@@ -235,6 +246,9 @@ pub(crate) struct Arm {
     /// After the experiment's schedule arguments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) schedule_arguments: Vec<String>,
+    /// Instead of the experiment's probe: then only arms of the same probe share it, and only they are charged with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) probe: Option<Probe>,
     /// Instead of the experiment's grouping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) grouping: Option<Grouping>,
@@ -258,12 +272,12 @@ impl Settings {
         Self::parse(text, &format!("experiments/{name}.toml"))
     }
 
-    /// Reads an experiment from a file; a relative data folder is taken from the file's own folder.
+    /// Reads an experiment from a file; relative folders of data and checkpoints are taken from the file's own folder.
     pub(crate) fn from_file(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the experiment {}", path.display()))?;
         let mut settings = Self::parse(&text, &path.display().to_string())?;
-        if let (Some(folder), Some(parent)) = (&mut settings.data.folder, path.parent()) {
-            *folder = parent.join(&*folder);
+        for folder in [&mut settings.data.folder, &mut settings.training.weights].into_iter().flatten() {
+            *folder = path.parent().unwrap_or(Path::new("")).join(&*folder);
         }
         Ok(settings)
     }
@@ -318,51 +332,4 @@ impl Settings {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_built_in_experiments_are_valid() {
-        for (name, _) in BUILT_IN {
-            let settings = Settings::built_in(name).unwrap();
-            settings.check().unwrap();
-            assert_eq!(settings.name, name);
-            assert_eq!(settings.strategies.first().map(String::as_str), Some("mix-all"), "{name}: the baseline comes first");
-            assert_eq!(toml::from_str::<Settings>(&toml::to_string(&settings).unwrap()).unwrap(), settings);
-        }
-    }
-
-    #[test]
-    fn quick_is_what_the_readme_promises() {
-        let quick = Settings::built_in("quick").unwrap();
-        assert_eq!(quick.strategies, ["mix-all", "sequential", "gst-progressive"]);
-        assert_eq!(quick.seeds, 1);
-        assert!(quick.data.generate.is_some());
-    }
-
-    #[test]
-    fn what_cannot_be_run_is_refused() {
-        let valid = Settings::built_in("quick").unwrap();
-        type Break = fn(&mut Settings);
-        let broken: [(&str, Break); 5] = [
-            ("no strategies", |s| s.strategies.clear()),
-            ("folder", |s| s.strategies.push("../escape".into())),
-            ("twice", |s| s.strategies.push("mix-all".into())),
-            ("seeds = 0", |s| s.seeds = 0),
-            ("folder", |s| s.name = "..".into()),
-        ];
-        for (expected, breaks) in broken {
-            let mut settings = valid.clone();
-            breaks(&mut settings);
-            let message = settings.check().unwrap_err().to_string();
-            assert!(message.contains(expected), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_key_nobody_knows_is_refused_by_name() {
-        let error = Settings::parse("name='x'\nstrategies=['mix-all']\nseeds=1\n[training]\nmodel='mini'\nstep=3", "mine.toml")
-            .unwrap_err();
-        assert!(format!("{error:#}").contains("step"), "{error:#}");
-    }
-}
+mod tests;

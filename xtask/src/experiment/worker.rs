@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::gst::Gst;
-use super::plan::{Job, with_data};
+use super::plan::{Job, with_folders};
 use super::process::{self, Interrupt};
 use super::progress::{Board, MetricsTail};
 use super::record::{Record, Status, write_whole};
@@ -36,6 +36,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) out: &'a Path,
     /// The data folder.
     pub(crate) data: PathBuf,
+    /// The folder of checkpoints that a pretrained model is put together from.
+    pub(crate) weights: Option<PathBuf>,
     /// Fingerprint of the data; empty while it is being generated.
     pub(crate) fingerprint: String,
     /// See [`Record::context`].
@@ -67,7 +69,7 @@ impl Worker<'_> {
         let mut looked = Instant::now();
         for command in &job.commands {
             log.push_str(&format!("$ gst {}\n", command.join(" ")));
-            let arguments = with_data(command, &self.data);
+            let arguments = with_folders(command, &self.data, self.weights.as_deref());
             let ended = process::run(&self.gst.path, &arguments, self.out, self.threads, self.interrupt, || {
                 if looked.elapsed() >= LOOK {
                     looked = Instant::now();

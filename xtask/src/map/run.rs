@@ -176,6 +176,7 @@ impl Map<'_> {
             gst,
             out: &out,
             data: out.join("data"),
+            weights: instance.settings.training.weights.clone(),
             fingerprint: String::new(),
             context: String::new(),
             interrupt: self.interrupt,

@@ -227,6 +227,9 @@ pub(crate) struct Affinity {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Grouping {
     pub(crate) datasets: Vec<Dataset>,
+    /// Hashes of the files it was made from, by name.
+    #[serde(default)]
+    pub(crate) made_from: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) method: String,
     #[serde(default)]

@@ -82,7 +82,9 @@ pub(crate) fn hashes(evidence: &Evidence) -> Table {
             run.seed.to_string().into(),
             short(run.result.made_from.get("schedule").or(schedule)),
             short(run.result.made_from.get("data")),
-            short(affinity.map(|affinity| &affinity.hash)),
+            short(
+                grouping.and_then(|grouping| grouping.body.made_from.get("affinity")).or(affinity.map(|affinity| &affinity.hash)),
+            ),
             short(grouping.map(|grouping| &grouping.hash)),
             short(run.record.as_ref().map(|record| &record.key)),
             Cell::from(run.record.as_ref().map_or_else(|| "–".into(), |record| format!("{:.1}", record.seconds))),

@@ -140,5 +140,55 @@ fn cells_of_one_report_share_their_context() {
 #[test]
 fn the_data_folder_is_put_in_only_behind_its_flag() {
     let command = words(&["train", "--data", DATA, "--out", DATA]);
-    assert_eq!(with_data(&command, Path::new("elsewhere")), ["train", "--data", "elsewhere", "--out", DATA]);
+    assert_eq!(with_folders(&command, Path::new("elsewhere"), None), ["train", "--data", "elsewhere", "--out", DATA]);
+    let command = words(&["train", "--weights", WEIGHTS, "--out", WEIGHTS]);
+    let weights = Some(Path::new("checkpoints"));
+    assert_eq!(with_folders(&command, Path::new("d"), weights), ["train", "--weights", "checkpoints", "--out", WEIGHTS]);
+}
+
+#[test]
+fn a_model_of_ones_own_and_further_settings_become_files_that_probe_and_training_read() {
+    let jobs = plan(|s| {
+        s.training.weights = Some("somewhere".into());
+        s.training.rate = Some("linear".into());
+        s.training.config.insert("clip_norm".into(), 5.0.into());
+        s.model = Some(toml::Table::from_iter([("preset".to_string(), toml::Value::from("mine"))]));
+    });
+    for job in jobs.iter().filter(|job| job.label.starts_with("affinity") || job.steps.is_some()) {
+        let command = job.commands.last().unwrap().join(" ");
+        let [(model, described), (config, told)] = &job.files[..] else { panic!("{:?}", job.files) };
+        assert!(command.contains(&format!("--model {} --weights WEIGHTS", model.display())), "{command}");
+        assert!(command.contains(&format!("--config {}", config.display())), "{command}");
+        assert_eq!(described, "preset = \"mine\"\n");
+        let rate = if job.steps.is_some() { "rate = \"linear\"\n" } else { "" };
+        assert_eq!(*told, format!("clip_norm = 5.0\n{rate}"), "the probe stays at the peak rate");
+    }
+    let key = |jobs: &[Job]| cell(jobs, "mix-all").key.clone();
+    let other = plan(|s| {
+        s.training.weights = Some("elsewhere".into());
+        s.training.rate = Some("linear".into());
+        s.training.config.insert("clip_norm".into(), 6.0.into());
+        s.model = Some(toml::Table::from_iter([("preset".to_string(), toml::Value::from("mine"))]));
+    });
+    assert_ne!(key(&jobs), key(&other), "what a file says is in the key");
+}
+
+#[test]
+fn an_arm_with_a_probe_of_its_own_is_not_charged_with_that_of_others() {
+    let jobs = plan(|s| {
+        let probe = Some(Probe { metric: "transferability".into(), ..Probe::default() });
+        let arm = super::super::settings::Arm { strategy: "gst-progressive".into(), probe, ..Default::default() };
+        for name in ["t2", "t2-again"] {
+            s.strategies.push(name.into());
+            s.arms.insert(name.into(), arm.clone());
+        }
+    });
+    let affinities: Vec<_> = jobs.iter().filter(|job| job.label.starts_with("affinity")).map(|job| job.label.as_str()).collect();
+    assert_eq!(affinities, ["affinity, seed 0", "affinity of t2, seed 0"], "equal probes run once");
+    for name in ["t2", "t2-again"] {
+        let grouping = &jobs[cell(&jobs, name).needs.unwrap()];
+        assert_eq!(grouping.commands[0][..2], ["group", "seeds/0/affinity-t2.json"], "{name}");
+        assert_eq!(grouping.result, PathBuf::from(format!("seeds/0/grouping-{name}.json")));
+        assert_eq!(jobs[grouping.needs.unwrap()].result, PathBuf::from("seeds/0/affinity-t2.json"));
+    }
 }

@@ -105,13 +105,14 @@ impl Page<'_> {
                 [cost.cells.to_string(), steps, samples, time(cost.audio_seconds), time(cost.seconds)],
             ))?;
         }
-        match self.speed {
-            Speed::Stated(speed) => writeln!(f, "  Time: {speed} steps a second, as stated.")?,
+        let time = match self.speed {
+            Speed::Stated(speed) => format!("{speed} steps a second, as stated"),
             Speed::Measured(speed) => {
-                writeln!(f, "  Time: {speed:.3} steps a second, the median of a few steps of mix-all measured here now.")?
+                format!("{speed:.3} steps a second, the median of a few steps of mix-all measured here now")
             }
-            Speed::Unknown(why) => writeln!(f, "  Time: {why}.")?,
-        }
+            Speed::Unknown(why) => why.clone(),
+        };
+        writeln!(f, "  Time: {time}.")?;
         writeln!(f, "  Audio: as if records were drawn in proportion to the datasets' sizes.")?;
         self.beside(f)
     }

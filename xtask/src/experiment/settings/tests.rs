@@ -46,3 +46,37 @@ fn a_key_nobody_knows_is_refused_by_name() {
         Settings::parse("name='x'\nstrategies=['mix-all']\nseeds=1\n[training]\nmodel='mini'\nstep=3", "mine.toml").unwrap_err();
     assert!(format!("{error:#}").contains("step"), "{error:#}");
 }
+
+#[test]
+fn the_two_experiments_of_the_paper_differ_in_what_it_varies_and_in_their_length() {
+    let full = Settings::built_in("paper-full").unwrap();
+    let mut few = Settings::built_in("paper-low-resource").unwrap();
+    assert_eq!((full.data.limit(), few.data.limit()), (None, Some(250)));
+    few.name.clone_from(&full.name);
+    few.description.clone_from(&full.description);
+    few.data = full.data.clone();
+    (few.training.steps, few.training.evaluate_every) = (full.training.steps, full.training.evaluate_every);
+    few.seeds = full.seeds;
+    assert_eq!(few, full);
+    let rows = ["original", "individual", "sequential", "mix-all", "gst-t2", "gst-g2", "gst-g3"];
+    assert!(rows.iter().all(|row| full.strategies.iter().any(|name| name == row)), "{:?}", full.strategies);
+    for (arm, metric, groups) in
+        [("gst-t2", "transferability", "2"), ("gst-g2", "gradient-distance", "2"), ("gst-g3", "gradient-distance", "3")]
+    {
+        let Arm { strategy, probe, grouping, .. } = full.arm(arm);
+        assert_eq!(strategy, "gst-progressive");
+        assert_eq!(probe.unwrap_or(full.probe.clone()).metric, metric, "{arm}");
+        assert_eq!(grouping.unwrap_or(full.grouping.clone()).groups, groups, "{arm}");
+    }
+    assert_eq!(full.model.unwrap()["trained"].as_str(), Some("salmonn-v1"));
+}
+
+#[test]
+fn folders_are_taken_from_where_the_file_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    let text = "name='x'\nstrategies=['mix-all']\nseeds=1\n[data]\nfolder='d'\n[training]\nmodel='m'\nsteps=1\nbatch_size=1\nweights='w'";
+    std::fs::write(&file, text).unwrap();
+    let settings = Settings::from_file(&file).unwrap();
+    assert_eq!((settings.data.folder, settings.training.weights), (Some(folder.path().join("d")), Some(folder.path().join("w"))));
+}

@@ -165,7 +165,7 @@ fn records_memory_and_a_stated_throughput_make_the_estimate() {
     assert_eq!(row(&page, "original"), "original 1 1 8 16.0 s 2.0 s");
     assert_eq!(row(&page, "gst-t2"), "gst-t2 1 90 000 720 000 400.0 h 50.0 h");
     assert!(page.contains("3.0 GiB estimated for 8 clips of 30.0 s (the encoder's window)"), "{page}");
-    assert!(page.contains("0.5 steps a second, as stated") && page.contains("about 266 records heard"), "{page}");
+    assert!(page.contains("0.5 steps a second, as stated") && page.contains("about 146 records heard"), "{page}");
     let weights = fs::canonicalize(bench.path("weights")).unwrap();
     assert!(page.contains(&format!("--weights {} ", weights.display())), "{page}");
     assert!(!bench.calls().iter().any(|call| call.starts_with("train")), "nothing is trained");

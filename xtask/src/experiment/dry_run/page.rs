@@ -169,8 +169,33 @@ impl Page<'_> {
         for command in &job.commands {
             let data = self.data.unwrap_or(Path::new("DATA"));
             let words = with_folders(command, data, Some(self.weights.unwrap_or(Path::new("WEIGHTS"))));
-            writeln!(f, "  gst {}", words.join(" "))?;
+            let typed: Vec<String> = words.iter().map(|word| typed(word)).collect();
+            writeln!(f, "  gst {}", typed.join(" "))?;
         }
         Ok(())
+    }
+}
+
+/// A word as a shell takes it.
+fn typed(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./,:=+@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_string() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_typed_as_it_stands() {
+        for (word, expected) in [
+            ("seeds/0/grouping.json", "seeds/0/grouping.json"),
+            ("a,b;c", "'a,b;c'"),
+            ("my data", "'my data'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(typed(word), expected);
+        }
     }
 }

@@ -86,10 +86,11 @@ impl<'h> Client<'h> {
                 return Err(HubError::Answer { address: address.to_owned(), expected: "whole file", reason });
             }
         }
-        check(&aside, file).and_then(|()| fs::rename(&aside, &path).map_err(HubError::io(&path))).inspect_err(|_| {
+        check(&aside, file).inspect_err(|_| {
             // What is wrong would be wrong again.
             let _ = fs::remove_file(&aside);
         })?;
+        fs::rename(&aside, &path).map_err(HubError::io(&path))?;
         Ok(came)
     }
 

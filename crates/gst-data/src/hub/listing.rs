@@ -1,5 +1,6 @@
 //! The files of a commit.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path};
 
@@ -11,7 +12,10 @@ use super::{HubError, HubRequest};
 /// Most files of a repository that are looked at.
 pub const MAX_FILES: usize = 100_000;
 
-/// The file beside those fetched that says what the commit has, for the time without a network.
+/// Most pages of a list that are asked for: a page of the Hub's has 1,000 files.
+const MAX_PAGES: usize = 1_000;
+
+/// The file beside those fetched that says what the commit has, for the time without a network, and what was fetched.
 pub(super) const LISTING: &str = ".hub.json";
 
 /// Files that an error names.
@@ -37,6 +41,9 @@ pub(super) struct Listing {
     revision: String,
     pub(super) commit: String,
     files: Vec<HubFile>,
+    /// What the Hub called the content of the files that are there, by path.
+    #[serde(default)]
+    fetched: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -62,8 +69,8 @@ struct LargeFile {
 }
 
 impl Listing {
-    /// Asks the Hub.
-    pub(super) fn ask(client: &Client<'_>, request: &HubRequest) -> Result<Self, HubError> {
+    /// Asks the Hub; what lies in `folder` is known from the last time.
+    pub(super) fn ask(client: &Client<'_>, request: &HubRequest, folder: &Path) -> Result<Self, HubError> {
         let repository = format!("{}/api/{}/{}", client.endpoint(), request.kind.word(), request.id);
         let address = format!("{repository}/revision/{}", fetch::component(&request.revision));
         let (Revision { sha: commit }, _) = client.json(&address, "revision")?;
@@ -72,7 +79,13 @@ impl Listing {
         }
         let mut files = Vec::new();
         let mut next = Some(format!("{repository}/tree/{commit}?recursive=true"));
+        let mut pages = 0;
         while let Some(address) = next {
+            pages += 1;
+            if pages > MAX_PAGES {
+                let reason = format!("it has more than {MAX_PAGES} pages");
+                return Err(HubError::Answer { address, expected: "list of files", reason });
+            }
             let (entries, more) = client.json::<Vec<Entry>>(&address, "list of files")?;
             for entry in entries.into_iter().filter(|entry| entry.kind == "file") {
                 let broken = |reason| HubError::Answer { address: address.clone(), expected: "list of files", reason };
@@ -84,15 +97,31 @@ impl Listing {
             next = more;
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Self { id: request.id.clone(), revision: request.revision.clone(), commit, files })
+        let fetched = Self::last(folder).filter(|last| last.id == request.id).map(|last| last.fetched).unwrap_or_default();
+        Ok(Self { id: request.id.clone(), revision: request.revision.clone(), commit, files, fetched })
+    }
+
+    /// The list of the last time, if there is one.
+    fn last(folder: &Path) -> Option<Self> {
+        serde_json::from_str(&fs::read_to_string(folder.join(LISTING)).ok()?).ok()
+    }
+
+    /// Whether a file lies in `folder` as this commit has it: fetched as the same content, and not cut since.
+    pub(super) fn has(&self, folder: &Path, file: &HubFile) -> bool {
+        let whole = fs::metadata(folder.join(&file.path)).is_ok_and(|found| found.len() == file.size);
+        whole && self.fetched.get(&file.path) == Some(&file.content)
+    }
+
+    /// A file was fetched into `folder`.
+    pub(super) fn add(&mut self, folder: &Path, file: &HubFile) -> Result<(), HubError> {
+        self.fetched.insert(file.path.clone(), file.content.clone());
+        self.write(folder)
     }
 
     /// What the Hub said the last time.
     pub(super) fn read(folder: &Path, request: &HubRequest) -> Result<Self, HubError> {
-        let path = folder.join(LISTING);
-        let missing = || HubError::Offline { what: path.display().to_string() };
-        let text = fs::read_to_string(&path).map_err(|_| missing())?;
-        let listing: Self = serde_json::from_str(&text).map_err(|_| missing())?;
+        let missing = || HubError::Offline { what: folder.join(LISTING).display().to_string() };
+        let listing = Self::last(folder).ok_or_else(missing)?;
         if (&listing.id, &listing.revision) == (&request.id, &request.revision) {
             return Ok(listing);
         }
@@ -109,7 +138,7 @@ impl Listing {
     }
 
     /// The files that are asked for.
-    pub(super) fn fitting(&self, request: &HubRequest) -> Result<Vec<HubFile>, HubError> {
+    pub(super) fn fitting(&self, client: &Client<'_>, request: &HubRequest) -> Result<Vec<HubFile>, HubError> {
         let usual = || request.kind.usual().iter().map(|&pattern| pattern.to_owned()).collect();
         let patterns: Vec<String> = if request.include.is_empty() { usual() } else { request.include.clone() };
         let fits = |file: &&HubFile| patterns.iter().any(|pattern| fits(pattern, &file.path));
@@ -122,7 +151,7 @@ impl Listing {
             has.push("…");
         }
         let has = if has.is_empty() { "none".to_owned() } else { has.join(", ") };
-        Err(HubError::NoFiles { page: request.page(super::ENDPOINT), commit: self.commit.clone(), patterns, has })
+        Err(HubError::NoFiles { page: request.page(client.endpoint()), commit: self.commit.clone(), patterns, has })
     }
 }
 

@@ -119,28 +119,28 @@ impl Hub {
     pub fn fetch(&self, request: &HubRequest, folder: &Path, progress: &dyn Fn(u64, u64)) -> Result<Fetched, HubError> {
         request.check()?;
         let client = Client::new(self);
-        let listing = if self.offline {
+        let mut listing = if self.offline {
             Listing::read(folder, request)?
         } else {
-            let listing = Listing::ask(&client, request)?;
+            let listing = Listing::ask(&client, request, folder)?;
             listing.write(folder)?;
             listing
         };
-        let files = listing.fitting(request)?;
+        let files = listing.fitting(&client, request)?;
         let total = files.iter().map(|file| file.size).sum();
         let (mut there, mut bytes) = (0, 0);
         for file in &files {
             progress(there, total);
-            let path = folder.join(&file.path);
-            if fs::metadata(&path).is_ok_and(|found| found.len() == file.size) {
+            if listing.has(folder, file) {
                 there += file.size;
                 continue;
             }
             if self.offline {
-                return Err(HubError::Offline { what: path.display().to_string() });
+                return Err(HubError::Offline { what: folder.join(&file.path).display().to_string() });
             }
             let address = request.address(&client, &listing.commit, &file.path);
             bytes += client.fetch(&address, file, folder, &|done| progress(there + done, total))?;
+            listing.add(folder, file)?;
             there += file.size;
         }
         progress(there, total);

@@ -72,6 +72,22 @@ fn what_is_asked_for_is_fetched_once() {
 }
 
 #[test]
+fn what_changed_is_fetched_again_though_its_size_did_not() {
+    let (server, folder) = (Server::new(dataset()), tempfile::tempdir().unwrap());
+    let wanted = request(HubKind::Dataset, &[]);
+    fetch(&hub(&server), &wanted, folder.path()).unwrap();
+    let changed: Vec<u8> = bytes(900).into_iter().rev().collect();
+    server.offer.lock().unwrap().files[2].1.clone_from(&changed);
+    server.asked();
+    assert_eq!(fetch(&hub(&server), &wanted, folder.path()).unwrap().bytes, 900);
+    assert_eq!(files(&server.asked()), ["data/test-00000.parquet"]);
+    assert_eq!(fs::read(folder.path().join("data/test-00000.parquet")).unwrap(), changed);
+    // A file that somebody cut is fetched again too.
+    fs::write(folder.path().join("data/test-00000.parquet"), b"cut").unwrap();
+    assert_eq!(fetch(&hub(&server), &wanted, folder.path()).unwrap().bytes, 900);
+}
+
+#[test]
 fn what_broke_off_goes_on_where_it_was() {
     let (server, folder) = (Server::new(dataset()), tempfile::tempdir().unwrap());
     let wanted = request(HubKind::Dataset, &["data/train*"]);

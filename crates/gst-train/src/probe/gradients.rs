@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn::module::{Flag, Module, ModuleMapper, Param};
-use gst_affinity::{Cost, DatasetFacts, GradientProbe, GradientSamples, Preconditioner, SketchParams, Sketcher};
+use gst_affinity::{Cost, DatasetFacts, GradientProbe, GradientSamples, Metric, Preconditioner, SketchParams, Sketcher};
 use gst_data::{Example, Split};
 use gst_model::{AudioLm, AudioModel, Batch};
 
@@ -35,6 +35,9 @@ pub(super) struct Gradients<'a> {
     pub(super) probe: GradientProbe,
     pub(super) parameters: u64,
     pub(super) sketcher: Sketcher,
+    /// Whether sums over whole gradients are needed: the mixtures by commutators, the squares by lookahead.
+    mixes: bool,
+    squares: bool,
 }
 
 /// What was found at one probe point.
@@ -47,9 +50,9 @@ pub(super) struct Found {
 
 /// Sums over whole gradients, kept where these are not.
 pub(super) struct Whole {
-    /// Σ p_i g_i from the batches of each index, `[batches][P]`.
+    /// Σ p_i g_i from the batches of each index, `[batches][P]`; empty where no commutator is asked for.
     pub(super) mixture: Vec<Vec<f32>>,
-    /// Mean square of each coordinate over all batches, every dataset counting alike, `[P]`.
+    /// Mean square of each coordinate over all batches, every dataset counting alike, `[P]`; empty where no lookahead is asked for.
     squares: Vec<f32>,
 }
 
@@ -73,7 +76,8 @@ impl<'a> Gradients<'a> {
         let parameters = probe.parameters(&model)?;
         let sketcher = Sketcher::new(SketchParams { size: config.sketch_size(parameters), seed: run_seed })?;
         let batches = datasets.iter().map(|&dataset| split_by_clip(setup, dataset, config, run_seed)).collect();
-        Ok(Self { setup, datasets, batches, model, probe, parameters, sketcher })
+        let (mixes, squares) = (config.directed.contains(&Metric::Commutator), config.directed.contains(&Metric::Lookahead));
+        Ok(Self { setup, datasets, batches, model, probe, parameters, sketcher, mixes, squares })
     }
 
     /// Batches that every dataset has.
@@ -91,19 +95,23 @@ impl<'a> Gradients<'a> {
     ) -> Result<Option<Found>, TrainError> {
         let mut samples = GradientSamples::new(facts.iter().map(|facts| facts.name.clone()))?;
         let values = usize::try_from(self.parameters).unwrap_or(usize::MAX);
-        let mut whole = Whole { mixture: vec![vec![0.0; values]; self.common_batches()], squares: vec![0.0; values] };
+        let mixtures = if self.mixes { self.common_batches() } else { 0 };
+        let mut whole =
+            Whole { mixture: vec![vec![0.0; values]; mixtures], squares: vec![0.0; if self.squares { values } else { 0 }] };
         let all =
             self.batches.iter().enumerate().flat_map(|(dataset, batches)| (0..batches.len()).map(move |index| (dataset, index)));
         for side_by_side in all.collect::<Vec<_>>().chunks(self.setup.cores.count()) {
+            let began = Instant::now();
             let taken = self.setup.cores.map(side_by_side, |&(dataset, index)| {
-                let began = Instant::now();
-                let (gradient, mut cost) = self.of(dataset, index)?;
+                let (gradient, cost) = self.of(dataset, index)?;
                 let sketch = (!self.sketcher.is_exact()).then(|| self.sketcher.sketch(&gradient));
-                cost.wall_seconds = began.elapsed().as_secs_f64();
                 Ok::<_, TrainError>((gradient, sketch, cost))
             });
+            // What ran side by side shares the time that passed.
+            let seconds = began.elapsed().as_secs_f64() / side_by_side.len() as f64;
             for (&(dataset, index), taken) in side_by_side.iter().zip(taken) {
-                let (gradient, sketch, cost) = taken?;
+                let (gradient, sketch, mut cost) = taken?;
+                cost.wall_seconds = seconds;
                 let share = 1.0 / (self.batches[dataset].len() * self.datasets.len()) as f32;
                 whole.squares.iter_mut().zip(&gradient).for_each(|(sum, value)| *sum += share * value * value);
                 if let Some(mixture) = whole.mixture.get_mut(index) {

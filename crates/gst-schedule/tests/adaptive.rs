@@ -126,7 +126,7 @@ fn what_is_not_in_is_regrouped_at_stage_ends() {
 
 #[test]
 fn weights_follow_losses_and_keep_their_floor() {
-    for by in [ReweightBy::ExcessLoss, ReweightBy::LearningProgress] {
+    for by in [ReweightBy::ExcessLoss, ReweightBy::LearningProgress, ReweightBy::HalfLearned] {
         let reweight = ReweightRule { by, every: 4, strength: 1.0, floor: 0.5, reference: None };
         let planned = schedule(Strategy::MixAdaptive, AdaptiveParams { reweight, ..AdaptiveParams::default() });
         let (resolved, _) = run(&planned, |step| [0.1, 0.1, 0.1, 4.0 - step as f64 / 500.0]);

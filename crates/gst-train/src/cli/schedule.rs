@@ -50,8 +50,8 @@ pub(crate) struct ScheduleArgs {
     /// Steps over which the mixture moves when a stage begins.
     #[arg(long, value_name = "N", default_value_t = ScheduleParams::default().ramp_steps)]
     ramp_steps: u64,
-    /// What draws more samples to a dataset in mix-adaptive: excess-loss (what is still to be learned) or learning-progress (what is being
-    /// learned).
+    /// What draws more samples to a dataset in mix-adaptive: excess-loss (what is still to be learned), learning-progress (what is being
+    /// learned) or half-learned (what has begun to be learned and is not learned).
     #[arg(long, value_name = "SIGNAL", default_value_t)]
     reweight: ReweightBy,
     /// Share of mix-adaptive's mixture that stays at the base weights, above 0.
@@ -79,7 +79,6 @@ impl ScheduleArgs {
                 reweight: ReweightRule { by: self.reweight, floor: self.reweight_floor, ..ReweightRule::default() },
                 ..AdaptiveParams::default()
             },
-            ..ScheduleParams::default()
         };
         let document = match &self.grouping {
             Some(path) => {

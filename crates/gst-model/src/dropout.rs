@@ -21,10 +21,15 @@ const LEVELS: f64 = 65_536.0;
 
 /// Runs `pass` on this thread with dropout masks that depend on `seed` alone.
 pub fn seeded<T>(seed: u64, pass: impl FnOnce() -> T) -> T {
-    let before = MASKS.replace(Some(Xoshiro256PlusPlus::seed_from_u64(seed)));
-    let result = pass();
-    MASKS.set(before);
-    result
+    /// Puts the generator of whoever called back, also where a pass panics.
+    struct Back(Option<Xoshiro256PlusPlus>);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            MASKS.set(self.0.take());
+        }
+    }
+    let _back = Back(MASKS.replace(Some(Xoshiro256PlusPlus::seed_from_u64(seed))));
+    pass()
 }
 
 /// A seed that follows from the one this thread was given, or from the device's where it was given none.

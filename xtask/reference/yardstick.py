@@ -187,16 +187,18 @@ def audio(case: str, folder: pathlib.Path, about: dict):
             (logits.argmax(2) == answers).tolist()
 
     def probe() -> None:
-        # The same count sketch of the flat gradient: a bucket and a sign for every value, drawn once.
+        # The same sketch of the flat gradient: 64 neighbours share a place, every value has a sign, both drawn once.
         nonlocal sketch
         for number in range(about["parts"]):
             part(number)
             flat = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
             if sketch is None:
                 generator = torch.Generator().manual_seed(0)
-                buckets = torch.randint(about["sketch"], flat.shape, generator=generator)
-                sketch = buckets, torch.randint(2, flat.shape, generator=generator) * 2.0 - 1.0
-            torch.zeros(about["sketch"]).index_add_(0, sketch[0], flat * sketch[1])
+                blocks = -(-len(flat) // 64)
+                places = torch.randint(about["sketch"] // 64, (blocks,), generator=generator)
+                sketch = places, torch.randint(2, (blocks, 64), generator=generator) * 2.0 - 1.0
+            flat = F.pad(flat, (0, sketch[1].numel() - len(flat))).view(-1, 64)
+            torch.zeros(about["sketch"] // 64, 64).index_add_(0, sketch[0], flat * sketch[1])
 
     model.eval()
     with torch.no_grad():

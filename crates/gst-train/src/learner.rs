@@ -122,7 +122,7 @@ impl<'a> Learner<'a> {
         self.average.as_ref().unwrap_or(&self.model)
     }
 
-    /// One optimizer step by `schedule` as it is now. `stop` is asked before each part of the batch: if it says so, the step is left undone and `None` comes
+    /// One optimizer step by `schedule` as it is now. `stop` is asked once a part, before those that run at one time: if it says so, the step is left undone and `None` comes
     /// back.
     pub(crate) fn step(
         &mut self,

@@ -154,7 +154,8 @@ impl<'a> Trainer<'a> {
         &self.schedule.body
     }
 
-    /// Trains to the end of the schedule, or until `stop` says so; it is asked before every forward pass. `watch` is told every event
+    /// Trains to the end of the schedule, or until `stop` says so; it is asked before every step, and once for
+    /// each part of it before those that run at one time. `watch` is told every event
     /// that `metrics.jsonl` gets.
     ///
     /// # Errors

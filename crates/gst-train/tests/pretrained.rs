@@ -254,7 +254,7 @@ fn wherever_a_run_is_stopped_it_goes_on_bit_for_bit_and_frozen_tensors_stay() {
     let device = Device::flex().autodiff();
     let fresh = setup.weights.as_ref().unwrap().combination.load(config.seed, &device).unwrap();
     assert_eq!(values(&setup.fresh_model(config.seed).unwrap()), values(&fresh));
-    let trained = RunFolder::open(&bench.path("whole")).unwrap().load(None, &device).unwrap().model;
+    let trained = RunFolder::open(&bench.path("whole")).unwrap().load(None, None, &device).unwrap().model;
     let (before, after) = (values(&AudioModel::Pretrained(fresh)), values(&trained));
     assert!(before.keys().eq(after.keys()));
     let moved: Vec<&String> = before.iter().filter(|(path, value)| after[*path] != **value).map(|(path, _)| path).collect();

@@ -84,6 +84,12 @@ fn a_damaged_checkpoint_is_passed_over() {
     std::fs::write(&weights, bytes).unwrap();
     let message = bench.fails("evaluate run");
     assert!(message.contains("step-3") && message.contains("damaged"), "{message}");
+    assert!(bench.ok("evaluate run --step 0").contains("step 0, test split"));
+    assert!(
+        bench
+            .fails("ask run data/pitch_class/audio/test_0000.wav What? --step 2")
+            .contains("no checkpoint of step 2; it has 0, 3")
+    );
     let output = bench.gst("train --resume run");
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{stderr}");

@@ -35,6 +35,9 @@ pub(crate) struct AskArgs {
     /// The question.
     #[arg(required = true)]
     question: String,
+    /// The checkpoint of this step [default: the newest].
+    #[arg(long, value_name = "N")]
+    step: Option<u64>,
     /// Longest answer, in tokens.
     #[arg(long, value_name = "N", default_value_t = 32)]
     max_tokens: usize,
@@ -50,7 +53,7 @@ impl AskArgs {
         let device = name.parse::<DeviceName>()?.open()?;
         // What is wrong with a file is known before a model is loaded.
         let clips = self.audio.iter().map(|path| audio::decode(path)).collect::<Result<Vec<_>, _>>()?;
-        let trained = folder.load(self.weights.as_deref(), &device)?;
+        let trained = folder.load(self.step, self.weights.as_deref(), &device)?;
         let live = !shared.json && std::io::stdout().is_terminal();
         let mut answers = Vec::with_capacity(clips.len());
         for (path, clip) in self.audio.iter().zip(&clips) {

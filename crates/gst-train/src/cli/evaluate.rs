@@ -24,6 +24,9 @@ pub(crate) struct EvaluateArgs {
     /// Folder of the checkpoints that the model is put together from [default: the one it was trained with].
     #[arg(long, value_name = "DIR")]
     weights: Option<PathBuf>,
+    /// The checkpoint of this step [default: the newest].
+    #[arg(long, value_name = "N")]
+    step: Option<u64>,
     /// train, validation or test.
     #[arg(long, default_value_t = Split::Test)]
     split: Split,
@@ -37,7 +40,7 @@ impl EvaluateArgs {
         config.device = shared.device.clone().unwrap_or(config.device);
         config.weights = self.weights.or(config.weights);
         let setup = settings::open(&folder.opened(&config))?;
-        let trained = folder.load(config.weights.as_deref(), &setup.device)?;
+        let trained = folder.load(self.step, config.weights.as_deref(), &setup.device)?;
         let all: Vec<usize> = (0..setup.datasets().len()).collect();
         let weights: BTreeMap<String, f64> = setup.facts()?.into_iter().map(|facts| (facts.name, facts.weight)).collect();
         let records = EvaluationSet::new(&setup, self.split, &all)?;

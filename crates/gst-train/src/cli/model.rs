@@ -22,6 +22,9 @@ pub(crate) enum ModelCommand {
     Export {
         /// Folder of the run.
         run: PathBuf,
+        /// The checkpoint of this step [default: the newest].
+        #[arg(long, value_name = "N")]
+        step: Option<u64>,
         /// The folder to make.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -67,8 +70,8 @@ impl ModelCommand {
                 let file = AudioModelConfig::preset_file(&preset)?;
                 shared.result(&AudioModelConfig::open(&preset)?, || file.to_owned())
             }
-            Self::Export { run, out } => {
-                let files = RunFolder::open(&run)?.export(&out)?;
+            Self::Export { run, step, out } => {
+                let files = RunFolder::open(&run)?.export(step, &out)?;
                 shared.result(&json!({ "folder": out, "files": files }), || {
                     format!("{} in {}: {}", files.len(), out.display(), files.join(", "))
                 })

@@ -282,16 +282,16 @@ impl RunFolder {
         Ok(checkpoint)
     }
 
-    /// Copies what was trained, as it is at the run's newest checkpoint, and what is needed to use it into a new folder: the moving
+    /// Copies what was trained, as it is at the run's newest checkpoint or that of `step`, and what is needed to use it into a new folder: the moving
     /// average where one was kept, else the weights. Adapters are in PEFT's format (`adapter/`). Returns the names of the files.
     ///
     /// # Errors
     /// [`TrainError::RunFolder`] when the folder holds something or there is no checkpoint; [`TrainError::Io`].
-    pub fn export(&self, to: &Path) -> Result<Vec<String>, TrainError> {
+    pub fn export(&self, step: Option<u64>, to: &Path) -> Result<Vec<String>, TrainError> {
         if to.exists() && fs::read_dir(to).map_err(TrainError::io(to))?.next().is_some() {
             return Err(TrainError::RunFolder { path: to.to_owned(), reason: "it is not empty; choose another --out".into() });
         }
-        let checkpoint = self.checkpoint(None)?;
+        let checkpoint = self.checkpoint(step)?;
         let trained = checkpoint::evaluated_files(&checkpoint)?.into_iter().map(|(from, name)| (checkpoint.file(&from), name));
         let beside = [self.model_path(), self.tokenizer_path(), self.weights_path()].into_iter().filter(|path| path.is_file());
         let beside = beside.map(|path| {
@@ -308,12 +308,12 @@ impl RunFolder {
         Ok(names)
     }
 
-    /// Model, tokenizer and features of the run at its newest checkpoint, ready to answer on `device`. Checkpoints that the model
+    /// Model, tokenizer and features of the run at its newest checkpoint, or that of `step`, ready to answer on `device`. Checkpoints that the model
     /// is put together from lie in `weights`, or where the run found them.
     ///
     /// # Errors
     /// When a file is absent, or the weights are of another model.
-    pub fn load(&self, weights: Option<&Path>, device: &Device) -> Result<Trained, TrainError> {
+    pub fn load(&self, step: Option<u64>, weights: Option<&Path>, device: &Device) -> Result<Trained, TrainError> {
         let model = self.model()?.ok_or_else(|| self.refuse("it has no model.json".into()))?;
         match model {
             AudioModelConfig::Mini(config) => {
@@ -326,7 +326,7 @@ impl RunFolder {
                     );
                     return Err(self.refuse(reason));
                 }
-                let checkpoint = self.checkpoint(None)?;
+                let checkpoint = self.checkpoint(step)?;
                 let model = checkpoint::load_average(AudioModel::Mini(config.init(0, device)?), &checkpoint)?;
                 let front_end = FrontEnd::new(LogMel::new(config.mels)?);
                 let dialogue = Arc::new(Plain(Arc::new(tokenizer.clone())));
@@ -337,7 +337,7 @@ impl RunFolder {
                 let root = weights.or(own.as_deref()).ok_or_else(|| self.refuse("its config.toml names no `weights`".into()))?;
                 let weights = Weights::open(*preset, root)?;
                 self.check_weights(Some(&weights))?;
-                let checkpoint = self.checkpoint(None)?;
+                let checkpoint = self.checkpoint(step)?;
                 let model = AudioModel::Pretrained(weights.model(0, device)?);
                 let model = checkpoint::load_average(model, &checkpoint)?;
                 let combination = &weights.combination;

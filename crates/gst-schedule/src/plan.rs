@@ -26,14 +26,16 @@ struct Outline {
     new: Vec<usize>,
 }
 
-/// `datasets` and `groups` are checked by the caller, `params` too.
+/// `datasets` and `groups` are checked by the caller, `params` too. `ordered`: whether the order of the groups rests on dependence, which
+/// `gst-adaptive` asks for before it holds datasets back.
 pub(crate) fn plan(
     datasets: &[DatasetFacts],
     groups: Option<&[Vec<usize>]>,
     params: &ScheduleParams,
+    ordered: bool,
 ) -> Result<Plan, ScheduleError> {
     let shares = params.weighting.shares(datasets)?;
-    let outlines = outlines(datasets, groups, params)?;
+    let outlines = outlines(datasets, groups, params, ordered)?;
     if (outlines.len() as u64) > params.steps {
         return Err(ScheduleError::TooFewSteps { steps: params.steps, stages: outlines.len() });
     }
@@ -65,7 +67,7 @@ pub(crate) fn plan(
         }
     }
     let policy = Policy::of(params, stages.len(), &integers(&shares, "all datasets")?);
-    let notes = notes(&stages, datasets, params);
+    let notes = notes(&stages, datasets, params, ordered);
     Ok(Plan { stages, policy, notes })
 }
 
@@ -73,6 +75,7 @@ fn outlines(
     datasets: &[DatasetFacts],
     groups: Option<&[Vec<usize>]>,
     params: &ScheduleParams,
+    ordered: bool,
 ) -> Result<Vec<Outline>, ScheduleError> {
     let strategy = params.strategy;
     let groups = match groups {
@@ -83,11 +86,15 @@ fn outlines(
     let count = datasets.len();
     let one_by_one = || if groups.is_empty() { (0..count).collect() } else { groups.concat() };
     let mut outlines: Vec<Outline> = Vec::new();
+    let everything = || Outline {
+        name: "all datasets".to_owned(),
+        groups: (0..groups.len()).collect(),
+        old: Vec::new(),
+        new: (0..count).collect(),
+    };
     match strategy {
-        Strategy::MixAll | Strategy::MixAdaptive => {
-            let name = "all datasets".to_owned();
-            outlines.push(Outline { name, groups: (0..groups.len()).collect(), old: Vec::new(), new: (0..count).collect() });
-        }
+        Strategy::MixAll | Strategy::MixAdaptive => outlines.push(everything()),
+        Strategy::GstAdaptive if !ordered => outlines.push(everything()),
         Strategy::Individual | Strategy::Sequential => {
             let mut old = Vec::new();
             for dataset in one_by_one() {
@@ -238,7 +245,7 @@ fn steps_until(end: StageEnd, stage: &Stage, outline: &Outline, datasets: &[Data
 }
 
 /// What a reader of the schedule should know.
-fn notes(stages: &[Stage], datasets: &[DatasetFacts], params: &ScheduleParams) -> Vec<String> {
+fn notes(stages: &[Stage], datasets: &[DatasetFacts], params: &ScheduleParams, ordered: bool) -> Vec<String> {
     let strategy = params.strategy;
     let mut notes = Vec::new();
     let mut unused = |given: bool, option: &str| {
@@ -254,8 +261,16 @@ fn notes(stages: &[Stage], datasets: &[DatasetFacts], params: &ScheduleParams) -
     let reads_early_share = strategy.grows() && matches!(params.stage_end, None | Some(StageEnd::Plateau(None)));
     unused(params.early_share != DEFAULT_EARLY_SHARE && !reads_early_share && !single, "early_share");
     unused(params.cycles != ScheduleParams::default().cycles && strategy != Strategy::StrictCycle, "cycles");
-    if strategy.grows() && stages.len() == 1 {
-        notes.push(format!("there is one group, so {strategy} is the same as mix-all"));
+    let adaptive = strategy == Strategy::GstAdaptive;
+    if adaptive && !ordered {
+        notes.push(
+            "the order of the groups rests on no dependence, so gst-adaptive holds nothing back: all datasets are in from the start and \
+             weights follow what is half learned (stages need `gst group --order` given, prerequisite or commutator)"
+                .to_owned(),
+        );
+    } else if strategy.grows() && stages.len() == 1 {
+        let same = if adaptive { Strategy::MixAdaptive } else { Strategy::MixAll };
+        notes.push(format!("there is one group, so {strategy} is the same as {same}"));
     }
     for stage in stages {
         let size = stage.datasets.iter().fold(0_u64, |sum, &dataset| sum.saturating_add(datasets[dataset].size));

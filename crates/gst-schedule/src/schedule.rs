@@ -131,12 +131,21 @@ impl Schedule {
     /// # Ok::<(), gst_schedule::ScheduleError>(())
     /// ```
     pub fn new(datasets: &[DatasetFacts], groups: Option<&[Vec<usize>]>, params: &ScheduleParams) -> Result<Self, ScheduleError> {
+        Self::resolve(datasets, groups, params, true)
+    }
+
+    fn resolve(
+        datasets: &[DatasetFacts],
+        groups: Option<&[Vec<usize>]>,
+        params: &ScheduleParams,
+        ordered: bool,
+    ) -> Result<Self, ScheduleError> {
         params.check()?;
         check_datasets(datasets)?;
         if let Some(groups) = groups {
             check_partition(groups, datasets)?;
         }
-        let plan = plan::plan(datasets, groups, params)?;
+        let plan = plan::plan(datasets, groups, params, ordered)?;
         let schedule = Self {
             strategy: params.strategy,
             seed: params.seed,
@@ -157,10 +166,16 @@ impl Schedule {
     /// [`Schedule::new`] with the datasets and groups of a grouping. What its probe cost is charged (`probe_cost`) where the strategy
     /// needs groups.
     ///
+    /// `gst-adaptive` introduces groups in stages only where their order rests on dependence ([`OrderBy::rests_on_dependence`]: given by
+    /// someone who knows, or measured). Else all datasets are in from the start and weights follow what is half learned.
+    ///
+    /// [`OrderBy::rests_on_dependence`]: gst_grouping::OrderBy::rests_on_dependence
+    ///
     /// # Errors
     /// As [`Schedule::new`].
     pub fn from_grouping(grouping: &Grouping, params: &ScheduleParams) -> Result<Self, ScheduleError> {
-        let mut schedule = Self::new(&grouping.datasets, Some(&grouping.groups), params)?;
+        let ordered = grouping.order.rests_on_dependence();
+        let mut schedule = Self::resolve(&grouping.datasets, Some(&grouping.groups), params, ordered)?;
         if params.strategy.needs_groups() {
             schedule.probe_cost = grouping.probe_cost;
         }

@@ -15,7 +15,7 @@ use std::str::FromStr;
 pub enum Strategy {
     /// All datasets from the first step to the last: the baseline every other strategy has to beat.
     MixAll,
-    /// All datasets; the weights follow the excess loss or the learning progress of each, with a floor.
+    /// All datasets; the weights follow what each has half learned, its excess loss or its learning progress, with a floor.
     MixAdaptive,
     /// One model for each dataset: every stage starts from the initial weights.
     Individual,

@@ -113,7 +113,7 @@ fn a_stage_end_between_evaluations_is_seen() {
 
 #[test]
 fn what_is_not_in_is_regrouped_at_stage_ends() {
-    let adaptive = AdaptiveParams { plateau: rule(), transfer: None, ..AdaptiveParams::default() };
+    let adaptive = AdaptiveParams { plateau: rule(), transfer: None, regroup: true, ..AdaptiveParams::default() };
     let (resolved, _) = run(&schedule(Strategy::GstAdaptive, adaptive), |step| [1.0 / (100 + step) as f64; 4]);
     // Stages of 300: the first end regroups three datasets into three groups, in reverse order; the later ones regroup what is left.
     let regrouped: Vec<_> = changes(&resolved);
@@ -127,7 +127,7 @@ fn what_is_not_in_is_regrouped_at_stage_ends() {
 #[test]
 fn weights_follow_losses_and_keep_their_floor() {
     for by in [ReweightBy::ExcessLoss, ReweightBy::LearningProgress, ReweightBy::HalfLearned] {
-        let reweight = ReweightRule { by, every: 4, strength: 1.0, floor: 0.5, reference: None };
+        let reweight = ReweightRule { by, every: 4, strength: 1.0, ..ReweightRule::default() };
         let planned = schedule(Strategy::MixAdaptive, AdaptiveParams { reweight, ..AdaptiveParams::default() });
         let (resolved, _) = run(&planned, |step| [0.1, 0.1, 0.1, 4.0 - step as f64 / 500.0]);
         let least = if by == ReweightBy::ExcessLoss { 3 } else { 1 };
@@ -140,6 +140,20 @@ fn weights_follow_losses_and_keep_their_floor() {
     }
 }
 
+/// The words of the answers come first: whoever learned from 50 to 40 there has learned nothing that counts.
+#[test]
+fn half_learned_is_measured_from_where_the_form_is_known() {
+    let reweight = ReweightRule { after: 0.2, ..ReweightRule::default() };
+    let planned = schedule(Strategy::MixAdaptive, AdaptiveParams { reweight, ..AdaptiveParams::default() });
+    let losses = |step: u64| {
+        if step < 200 { [50.0, 40.0, 30.0, 4.0] } else { [2.0, 2.0, 2.0, if step == 200 { 2.0 } else { 1.0 }] }
+    };
+    let (resolved, _) = run(&planned, losses);
+    assert_eq!(changes(&resolved).first(), Some(&(250, "reweight")));
+    let shares = resolved.stages[1].shares();
+    assert!(shares.iter().zip([0.2, 0.15, 0.1, 0.55]).all(|(share, expected)| (share - expected).abs() < 1e-5), "{shares:?}");
+}
+
 #[test]
 fn the_log_replays() {
     for (strategy, losses) in [
@@ -147,7 +161,7 @@ fn the_log_replays() {
         (Strategy::GstAdaptive, [0.5, 1.0, 1.0, 1.0]),
         (Strategy::MixAdaptive, [0.5, 1.0, 2.0, 4.0]),
     ] {
-        let planned = schedule(strategy, AdaptiveParams { plateau: rule(), ..AdaptiveParams::default() });
+        let planned = schedule(strategy, AdaptiveParams { plateau: rule(), regroup: true, ..AdaptiveParams::default() });
         let falling =
             move |step: u64| losses.map(|loss| if loss < 1.0 { loss } else { loss * 300.0 / (300 + step / 100 * 100) as f64 });
         let (resolved, record) = run(&planned, falling);
@@ -223,6 +237,7 @@ fn rules_out_of_range_are_refused() {
     check(AdaptiveParams { plateau: PlateauRule { min_improvement: f64::NAN, ..rule() }, ..AdaptiveParams::default() });
     check(AdaptiveParams { reweight: ReweightRule { floor: 0.0, ..ReweightRule::default() }, ..AdaptiveParams::default() });
     check(AdaptiveParams { reweight: ReweightRule { every: 0, ..ReweightRule::default() }, ..AdaptiveParams::default() });
+    check(AdaptiveParams { reweight: ReweightRule { after: 1.0, ..ReweightRule::default() }, ..AdaptiveParams::default() });
     check(AdaptiveParams { transfer: Some(TransferRule { min_ratio: f64::INFINITY }), ..AdaptiveParams::default() });
     let reference = ReweightRule { reference: Some(vec![1.0]), ..ReweightRule::default() };
     let params = ScheduleParams {

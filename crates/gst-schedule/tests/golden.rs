@@ -51,8 +51,8 @@ fn fixtures() -> Vec<(&'static str, Schedule)> {
         batch_size: 31,
         ..base.clone()
     });
-    let adaptive =
-        new(&ScheduleParams { strategy: Strategy::GstAdaptive, ramp_steps: 20, adaptive: AdaptiveParams::default(), ..base });
+    let regrouping = AdaptiveParams { regroup: true, ..AdaptiveParams::default() };
+    let adaptive = new(&ScheduleParams { strategy: Strategy::GstAdaptive, ramp_steps: 20, adaptive: regrouping, ..base });
     let decisions = [
         (33, Change::Advance),
         (33, Change::Regroup { groups: vec![vec![5], vec![0, 2], vec![3, 6]] }),

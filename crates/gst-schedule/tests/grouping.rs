@@ -50,3 +50,21 @@ fn groups_become_stages_and_their_probe_is_charged_where_it_is_needed() {
     assert_eq!(schedule.stages[1].datasets, grouping.groups.concat());
     assert_eq!(schedule.stages[0].steps, 30);
 }
+
+/// Groups that are alike are no reason to hold anything back; an order that says what comes before what is.
+#[test]
+fn gst_adaptive_has_stages_where_the_order_rests_on_dependence() {
+    let params = ScheduleParams { strategy: Strategy::GstAdaptive, steps: 200, ..ScheduleParams::default() };
+    for order in [OrderBy::Size, OrderBy::SlowFirst, OrderBy::Random] {
+        let schedule = Schedule::from_grouping(&Grouping { order, ..grouping() }, &params).unwrap();
+        assert_eq!(schedule.stages.len(), 1, "{order}");
+        assert!(schedule.policy.is_some_and(|policy| policy.reweight.is_some() && policy.transfer.is_none()), "{order}");
+        assert!(schedule.notes.iter().any(|note| note.contains("rests on no dependence")), "{:?}", schedule.notes);
+        assert_eq!((schedule.probe_cost.steps, schedule.groups.len()), (50, 2));
+    }
+    for order in [OrderBy::Given, OrderBy::Prerequisite, OrderBy::Commutator] {
+        let schedule = Schedule::from_grouping(&Grouping { order, ..grouping() }, &params).unwrap();
+        assert_eq!(schedule.stages.len(), 2, "{order}");
+        assert!(schedule.policy.is_some_and(|policy| policy.reweight.is_none() && policy.transfer.is_some()), "{order}");
+    }
+}

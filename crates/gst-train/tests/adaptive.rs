@@ -23,8 +23,10 @@ fn decisions(bench: &Bench, run: &str) -> Vec<serde_json::Value> {
 fn gst_adaptive_measures_again_and_regroups_what_is_not_yet_in() {
     let bench = Bench::new();
     bench.ok(&format!("affinity --data data --only {FOUR} --points 1 --batches 2 --batch-size 2 --out affinity.json"));
-    bench.ok("group affinity.json --method singletons --out grouping.json");
-    bench.ok("schedule grouping.json --strategy gst-adaptive --steps 24 --batch-size 8 --early-share 0.2 --out planned.json");
+    bench.ok(&format!("group affinity.json --partition {} --order given --out grouping.json", FOUR.replace(',', ";")));
+    bench.ok(
+        "schedule grouping.json --strategy gst-adaptive --regroup --steps 24 --batch-size 8 --early-share 0.2 --out planned.json",
+    );
     // Without the rule that gives staging up where it does not pay: in 24 steps it never does.
     let mut planned = bench.json("planned.json");
     assert!(planned["policy"]["transfer"].is_object(), "{}", planned["policy"]);

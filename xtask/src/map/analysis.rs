@@ -7,14 +7,59 @@ use anyhow::{Context, Result, bail};
 
 use super::rows::{Phase, Row};
 use super::run::swept_name;
-use super::settings::{Knobs, MapSettings, NULL};
+use super::settings::{Knobs, MapSettings, NULL, World};
 use crate::experiment::Chosen;
 use crate::report::artifacts::{Cost, Unit};
 use crate::report::convergence::{Point, SMOOTHING, best, interval, smooth};
 use crate::report::interval::{Interval, mean};
 use crate::report::saving::{Saving, Trial, saving, target};
 
-/// What the sweep chose.
+/// What the sweep chose, by the dependence of its worlds.
+///
+/// Rates are tuned on data like those of the comparison, as a careful user would: a rate that suits all worlds together suits none.
+#[derive(Clone, Debug)]
+pub(crate) struct Choices(Vec<(f64, Choice)>);
+
+impl Choices {
+    /// A choice for every dependence in the sweep.
+    pub(crate) fn of(settings: &MapSettings, rows: &[Row]) -> Result<Self> {
+        let swept = settings.swept();
+        let mut levels: Vec<f64> = swept.iter().map(|world| world.knobs.dependence).collect();
+        levels.sort_by(f64::total_cmp);
+        levels.dedup();
+        let choice = |level: f64| {
+            let worlds: Vec<World> = swept.iter().filter(|world| world.knobs.dependence == level).copied().collect();
+            Ok((level, Choice::of(settings, rows, &worlds)?))
+        };
+        levels.into_iter().map(choice).collect::<Result<_>>().map(Self)
+    }
+
+    /// The choice of the nearest dependence; halfway between two, the lower.
+    pub(crate) fn at(&self, knobs: &Knobs) -> &Choice {
+        let distance = |entry: &&(f64, Choice)| (entry.0 - knobs.dependence).abs();
+        let nearest = self.0.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        &nearest.expect("a sweep has worlds: MapSettings::check").1
+    }
+
+    /// Dependence and choice, dependence ascending.
+    pub(crate) fn by_dependence(&self) -> &[(f64, Choice)] {
+        &self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn fixed(baseline: &str, rates: BTreeMap<String, f64>) -> Self {
+        let arms = rates.into_iter().map(|(arm, rate)| (arm, Chosen::of(vec![(rate, 0.5)]))).collect();
+        Self(vec![(0.0, Choice { baseline: baseline.to_owned(), arms, worlds: 1 })])
+    }
+}
+
+impl fmt::Display for Choices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(dependence, choice)| write!(f, "dependence {dependence}: {choice}"))
+    }
+}
+
+/// What the worlds of one dependence chose.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
     /// The arm of mix-all with the best mean at its own rate.
@@ -26,9 +71,8 @@ pub(crate) struct Choice {
 
 impl Choice {
     /// Chooses each arm's rate by its mean over the sweep's worlds of the best smoothed validation accuracy, and then the baseline.
-    pub(crate) fn of(settings: &MapSettings, rows: &[Row]) -> Result<Self> {
+    fn of(settings: &MapSettings, rows: &[Row], worlds: &[World]) -> Result<Self> {
         let rates = settings.experiment.sweep.as_ref().map_or(&[][..], |sweep| &sweep.learning_rates);
-        let worlds = settings.swept();
         let swept: Vec<&Row> = rows.iter().filter(|row| row.phase == Phase::Sweep).collect();
         let mut arms = BTreeMap::new();
         for arm in settings.arms() {
@@ -36,7 +80,7 @@ impl Choice {
             for (index, rate) in rates.iter().enumerate() {
                 let name = swept_name(arm, index);
                 let mut bests = Vec::new();
-                for world in &worlds {
+                for world in worlds {
                     let row = swept.iter().find(|row| row.arm == name && row.learning_rate == *rate && row.world() == *world);
                     let row = row.with_context(|| format!("the sweep lacks {name} in {}: run it first", world.name()))?;
                     bests.push(best(&smoothed(row)?).unwrap_or(0.0));
@@ -53,12 +97,6 @@ impl Choice {
     /// The chosen rate of an arm.
     pub(crate) fn rate(&self, arm: &str) -> Option<f64> {
         self.arms.get(arm).map(|chosen| chosen.learning_rate)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn fixed(baseline: &str, rates: BTreeMap<String, f64>) -> Self {
-        let arms = rates.into_iter().map(|(arm, rate)| (arm, Chosen::of(vec![(rate, 0.5)]))).collect();
-        Self { baseline: baseline.to_owned(), arms, worlds: 1 }
     }
 }
 
@@ -125,17 +163,17 @@ pub(crate) struct Map {
 
 impl Map {
     /// Judges every arm of every world that has the baseline and its null.
-    pub(crate) fn of(rows: &[Row], baseline: &str, order: &[String]) -> Result<Self> {
+    pub(crate) fn of(rows: &[Row], choices: &Choices, order: &[String]) -> Result<Self> {
         let judged: Vec<&Row> = rows.iter().filter(|row| row.phase == Phase::Judge).collect();
         let mut worlds: Vec<_> = judged.iter().map(|row| row.world()).collect();
         worlds.sort_by(|a, b| (a.knobs, a.seed).partial_cmp(&(b.knobs, b.seed)).unwrap_or(std::cmp::Ordering::Equal));
         worlds.dedup();
         let mut map = Self { arms: vec![NULL.to_owned()], ..Self::default() };
-        map.arms.extend(order.iter().filter(|arm| *arm != baseline).cloned());
+        map.arms.extend(order.iter().cloned());
         for world in worlds {
             let here: Vec<&Row> = judged.iter().filter(|row| row.world() == world).copied().collect();
             let find = |arm: &str| here.iter().find(|row| row.arm == arm).copied();
-            let (Some(base), Some(null)) = (find(baseline), find(NULL)) else {
+            let (Some(base), Some(null)) = (find(&choices.at(&world.knobs).baseline), find(NULL)) else {
                 map.left_out += 1;
                 continue;
             };
@@ -169,7 +207,7 @@ impl Map {
             }
         }
         if map.judged.is_empty() {
-            bail!("no world has a finished baseline ({baseline}) and its null yet");
+            bail!("no world has a finished baseline and its null yet");
         }
         Ok(map)
     }
@@ -261,7 +299,7 @@ mod tests {
             rows.push(Row { probe_samples: 16.0 * 300.0, ..row("probed", world, 1.0, &fast) });
         }
         rows.push(row("gst", 9, 1.0, &fast));
-        let map = Map::of(&rows, "mix-all", &["gst".into(), "mix-all".into(), "probed".into()]).unwrap();
+        let map = Map::of(&rows, &Choices::fixed("mix-all", BTreeMap::new()), &["gst".into(), "probed".into()]).unwrap();
         assert_eq!((map.arms.join(" "), map.left_out), ("null gst probed".to_string(), 1));
         let saving = |arm: &str| map.of_arm(arm, |_| true).map(|judged| judged.savings[MAIN].unwrap().saving).collect::<Vec<_>>();
         assert_eq!(saving("null"), [0.0; 4]);

@@ -14,14 +14,12 @@ const LEFT: f64 = 62.0;
 const GAP: f64 = 18.0;
 
 /// Savings to 95 % of the baseline's mean best, every world as a small dot under the mean and its interval.
-pub(crate) fn map_figure(map: &Map, baseline: &str) -> Figure {
+pub(crate) fn map_figure(map: &Map) -> Figure {
     let chart = Chart::new(map);
-    let caption = format!(
-        "Saving of samples to 95 % of {baseline}’s mean best, probe charged, by dependence (across) and conflict (panels). Large markers: mean over \
-         worlds with its 95 % interval by paired bootstrap; small dots: single worlds, those beyond the axis at its edge. Grey: the span of the \
-         null, {baseline} with another seed. Above 0 an arm reaches the target sooner."
-    );
-    Figure { file: "map.svg".into(), svg: chart.draw(), caption, wide: true }
+    let caption = "Saving of samples to 95 % of the baseline’s mean best, probe charged, by dependence (across) and conflict (panels). Large \
+                   markers: mean over worlds with its 95 % interval by paired bootstrap; small dots: single worlds, those beyond the axis at its \
+                   edge. Grey: the span of the null, the baseline with another seed. Above 0 an arm reaches the target sooner.";
+    Figure { file: "map.svg".into(), svg: chart.draw(), caption: caption.into(), wide: true }
 }
 
 struct Chart<'a> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::analysis::{Choice, Judged, MAIN, Map, SHARES, over_worlds, top};
+use super::analysis::{Choices, Judged, MAIN, Map, SHARES, over_worlds, top};
 use super::figure::map_figure;
 use super::rows::{self, Phase, Row};
 use super::settings::{MapSettings, NULL};
@@ -26,29 +26,33 @@ pub(crate) struct Written {
 pub(crate) fn write_report(settings: &MapSettings, path: &Path) -> Result<Written> {
     let rows = rows::read(path)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let choice = Choice::of(settings, &rows)?;
-    let map = Map::of(&rows, &choice.baseline, &settings.experiment.strategies)?;
-    let figure = map_figure(&map, &choice.baseline);
+    let choices = Choices::of(settings, &rows)?;
+    let map = Map::of(&rows, &choices, &settings.experiment.strategies)?;
+    let figure = map_figure(&map);
     write_whole(&folder.join(&figure.file), &figure.svg)?;
     let mut parts =
-        vec![Part::Findings(findings(settings, &map, &choice)), Part::Figures(vec![figure]), Part::Table(savings(&map, &choice))];
+        vec![Part::Findings(findings(settings, &map, &choices)), Part::Figures(vec![figure]), Part::Table(savings(&map))];
     parts.extend(uncharged(&map).map(Part::Table));
-    parts.extend([accuracy(&map, &choice), shares(&map), predictors(&map), rates(&choice), made(&rows)].map(Part::Table));
+    parts.extend([accuracy(&map), shares(&map), predictors(&map), rates(&choices), made(&rows)].map(Part::Table));
     let page = folder.join("table.md");
     write_whole(&page, &markdown("The map: where grouping pays", &settings.experiment.description, &parts))?;
     Ok(Written { page, worlds: map.measured.len(), planned: settings.judged().len() })
 }
 
-fn findings(settings: &MapSettings, map: &Map, choice: &Choice) -> Vec<String> {
+fn findings(settings: &MapSettings, map: &Map, choices: &Choices) -> Vec<String> {
     let planned = settings.judged().len();
     let done = map.measured.len();
     let mut lines = vec![format!(
-        "{done} of {planned} planned worlds are judged{}; the baseline is {}, the best of {} arms of mix-all in the sweep’s {} worlds, each with its own \
-         learning rate.",
+        "{done} of {planned} planned worlds are judged{}. The baseline is the best of {} arms of mix-all in the sweep, each at its own learning \
+         rate: {}.",
         if done < planned { ", so everything below is of a part of the design" } else { "" },
-        choice.baseline,
         settings.baselines.len(),
-        choice.worlds,
+        choices
+            .by_dependence()
+            .iter()
+            .map(|(dependence, choice)| format!("{} at dependence {dependence}", choice.baseline))
+            .collect::<Vec<_>>()
+            .join(", "),
     )];
     if map.left_out > 0 {
         lines.push(format!("{} more worlds have rows but no finished baseline or null, and are left out.", map.left_out));
@@ -101,14 +105,11 @@ fn saving_cell<'a>(judged: impl Iterator<Item = &'a Judged> + Clone, place: usiz
     if values.is_empty() { interval_cell(&values) } else { interval_cell(&values).under(count) }
 }
 
-fn savings(map: &Map, choice: &Choice) -> Table {
+fn savings(map: &Map) -> Table {
     let mut head = vec!["conflict".to_owned(), "dependence".to_owned()];
     head.extend(map.arms.iter().cloned());
     let mut table = Table::new(
-        format!(
-            "Saving of samples to 95 % of {}’s mean best, probe charged: mean over worlds and 95 % interval by paired bootstrap.",
-            choice.baseline
-        ),
+        "Saving of samples to 95 % of the baseline’s mean best, probe charged: mean over worlds and 95 % interval by paired bootstrap.",
         2,
         head,
     );
@@ -160,14 +161,11 @@ fn interval_cell(values: &[f64]) -> Cell {
     }
 }
 
-fn accuracy(map: &Map, choice: &Choice) -> Table {
+fn accuracy(map: &Map) -> Table {
     let mut head = vec!["conflict".to_owned(), "dependence".to_owned()];
     head.extend(map.arms.iter().cloned());
-    let mut table = Table::new(
-        format!("Test accuracy after the last step minus {}’s: mean over worlds and 95 % interval.", choice.baseline),
-        2,
-        head,
-    );
+    let mut table =
+        Table::new("Test accuracy after the last step minus the baseline’s: mean over worlds and 95 % interval.", 2, head);
     for (conflict, dependence) in map.corners() {
         let mut cells = vec![Cell::from(conflict.to_string()), Cell::from(dependence.to_string())];
         for arm in &map.arms {
@@ -221,18 +219,21 @@ fn predictors(map: &Map) -> Table {
     table
 }
 
-fn rates(choice: &Choice) -> Table {
-    let rates: Vec<f64> =
-        choice.arms.values().next().map_or_else(Vec::new, |chosen| chosen.tried.iter().map(|(rate, _)| *rate).collect());
-    let mut head = vec!["arm".to_owned(), "chosen rate".to_owned()];
+fn rates(choices: &Choices) -> Table {
+    let first = choices.by_dependence().first().and_then(|(_, choice)| choice.arms.values().next());
+    let rates: Vec<f64> = first.map_or_else(Vec::new, |chosen| chosen.tried.iter().map(|(rate, _)| *rate).collect());
+    let mut head = ["dependence", "arm", "chosen rate"].map(str::to_owned).to_vec();
     head.extend(rates.iter().map(f64::to_string));
     let mut table =
-        Table::new("The sweep: best smoothed validation token accuracy at each learning rate, mean over its worlds.", 1, head);
-    for (arm, chosen) in &choice.arms {
-        let edge = if chosen.at_edge { " (edge)" } else { "" };
-        let mut cells = vec![Cell::from(arm.clone()), Cell::from(format!("{}{edge}", chosen.learning_rate))];
-        cells.extend(chosen.tried.iter().map(|(_, value)| Cell::from(share(*value)).strong(*value == top(chosen))));
-        table.row(cells);
+        Table::new("The sweep: best smoothed validation token accuracy at each learning rate, mean over its worlds.", 2, head);
+    for (dependence, choice) in choices.by_dependence() {
+        for (arm, chosen) in &choice.arms {
+            let edge = if chosen.at_edge { " (edge)" } else { "" };
+            let mut cells = vec![Cell::from(dependence.to_string()), Cell::from(arm.clone())];
+            cells.push(Cell::from(format!("{}{edge}", chosen.learning_rate)));
+            cells.extend(chosen.tried.iter().map(|(_, value)| Cell::from(share(*value)).strong(*value == top(chosen))));
+            table.row(cells);
+        }
     }
     table.note = "Edge: the best rate lies at an end of the grid, so a better one may lie beyond it.".into();
     table

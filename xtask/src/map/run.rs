@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::analysis::Choice;
+use super::analysis::Choices;
 use super::instance::{Instance, Made};
 use super::rows::{self, Phase, Row};
 use super::settings::{MapSettings, NULL, World};
@@ -49,9 +49,9 @@ pub(crate) fn run(settings: &MapSettings, options: &Options) -> Result<()> {
     if !map.complete("sweep", sweep_instances(settings))? {
         bail!("stopped in the sweep; the same command goes on with it");
     }
-    let choice = Choice::of(settings, &map.rows())?;
-    eprint!("{choice}");
-    if !map.complete("map", judged_instances(settings, &choice, options.worlds))? {
+    let choices = Choices::of(settings, &map.rows())?;
+    eprint!("{choices}");
+    if !map.complete("map", judged_instances(settings, &choices, options.worlds))? {
         bail!("stopped; the same command goes on with the cells that are not done");
     }
     Ok(())
@@ -77,17 +77,16 @@ pub(crate) fn sweep_instances(settings: &MapSettings) -> Vec<Instance> {
 }
 
 /// The baseline, its null, plain mix-all and the judged arms with their learning rates in the worlds of the design.
-fn judged_instances(settings: &MapSettings, choice: &Choice, most: Option<usize>) -> Vec<Instance> {
+fn judged_instances(settings: &MapSettings, choices: &Choices, most: Option<usize>) -> Vec<Instance> {
     let instance = |world: World| {
+        let choice = choices.at(&world.knobs);
         let mut inner = plain(settings, &world, settings.experiment.first_seed + world.seed);
-        let mut arms: Vec<&str> = vec![choice.baseline.as_str()];
-        arms.extend(settings.experiment.strategies.iter().map(String::as_str).filter(|arm| *arm != choice.baseline));
-        for name in arms {
+        for name in std::iter::once(&choice.baseline).chain(&settings.experiment.strategies) {
             let mut arm = inner.arm(name);
             arm.learning_rate = choice.rate(name);
-            inner.strategies.push(name.to_owned());
-            inner.arms.insert(name.to_owned(), arm.clone());
-            if name == choice.baseline {
+            inner.strategies.push(name.clone());
+            inner.arms.insert(name.clone(), arm.clone());
+            if *name == choice.baseline {
                 arm.seed_offset = NULL_OFFSET;
                 inner.strategies.push(NULL.to_owned());
                 inner.arms.insert(NULL.to_owned(), arm);
@@ -220,7 +219,7 @@ fn order(row: &Row) -> (bool, super::settings::Knobs, u64, &str) {
     (row.phase == Phase::Judge, row.knobs(), row.world, &row.arm)
 }
 
-/// The commit of the sources, marked where they differ from it; `unknown` outside of git.
+/// The commit of the sources, marked where they (results aside) differ from it; `unknown` outside of git.
 fn commit() -> String {
     let git = |arguments: &[&str]| {
         let root = workspace::root().ok()?;
@@ -228,7 +227,7 @@ fn commit() -> String {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
     };
     let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else { return "unknown".into() };
-    let changed = git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|list| !list.is_empty());
+    let changed = git(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/results"]).is_some_and(|list| !list.is_empty());
     if changed { format!("{commit}+") } else { commit }
 }
 
@@ -284,8 +283,8 @@ mod tests {
     fn every_judged_world_has_the_baseline_its_null_and_every_arm() {
         let map = MapSettings::built_in().unwrap();
         let rates = map.arms().iter().map(|arm| ((*arm).to_owned(), 1e-3)).collect();
-        let choice = Choice::fixed(&map.baselines[0], rates);
-        let instances = judged_instances(&map, &choice, Some(2));
+        let choices = Choices::fixed(&map.baselines[0], rates);
+        let instances = judged_instances(&map, &choices, Some(2));
         assert_eq!(instances.len(), 2);
         for instance in instances {
             assert_eq!(instance.settings.strategies.len(), 2 + map.experiment.strategies.len());

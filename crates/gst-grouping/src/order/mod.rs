@@ -63,6 +63,14 @@ named_choices!(OrderBy, "order",
     Random => "random",
 );
 
+impl OrderBy {
+    /// Whether the order says which group teaches what another needs: somebody gave it, or it was measured.
+    #[must_use]
+    pub fn rests_on_dependence(self) -> bool {
+        matches!(self, Self::Given | Self::Prerequisite | Self::Commutator)
+    }
+}
+
 /// Groups in order, and what the order was made by.
 pub(crate) struct Ordered {
     /// Positions in the list of groups that was given.

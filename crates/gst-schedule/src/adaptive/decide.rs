@@ -1,10 +1,8 @@
 //! From recorded evaluations to the next decision.
 
 use super::evaluation::{self, Evaluation};
-use super::{
-    Change, Decision, Policy, ReweightBy, ReweightRule, TransferRule, excess_loss_weights, half_learned_weights,
-    learning_progress_weights,
-};
+use super::reweight::{excess_loss, follow, half_learned, learning_progress, share_in_groups};
+use super::{Change, Decision, Policy, ReweightBy, ReweightRule, TransferRule};
 use crate::weighting::integers;
 use crate::{Schedule, ScheduleError};
 
@@ -127,18 +125,22 @@ impl Schedule {
         let last = &evaluations[count - 1];
         let stage = &self.stages[self.stage_at(last.step)];
         let all = policy.shares();
-        let shares = match rule.by {
-            ReweightBy::ExcessLoss => {
-                excess_loss_weights(&all, &last.losses, rule.reference.as_deref(), rule.strength, rule.floor)
-            }
+        let mut signal = match rule.by {
+            ReweightBy::ExcessLoss => excess_loss(&last.losses, rule.reference.as_deref()),
             ReweightBy::LearningProgress => {
                 let Some(before) = count.checked_sub(1 + rule.every).map(|i| &evaluations[i]) else { return Ok(None) };
-                learning_progress_weights(&all, &before.losses, &last.losses, rule.strength, rule.floor)
+                learning_progress(&before.losses, &last.losses)
             }
             ReweightBy::HalfLearned => {
-                half_learned_weights(&all, &evaluations[0].losses, &last.losses, rule.strength, rule.floor)
+                let begun = (rule.after * self.steps as f64).ceil() as u64;
+                let Some(first) = evaluations.iter().find(|evaluation| evaluation.step >= begun) else { return Ok(None) };
+                half_learned(&first.losses, &last.losses)
             }
         };
+        if rule.shared {
+            signal = share_in_groups(&all, &signal, &self.groups);
+        }
+        let shares = follow(&all, &signal, rule.strength, rule.floor);
         let active: Vec<f64> = stage.datasets.iter().map(|&dataset| shares[dataset]).collect();
         let weights = integers(&active, &stage.name)?;
         if weights == stage.weights {

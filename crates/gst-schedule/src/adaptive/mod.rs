@@ -22,7 +22,7 @@ mod transfer;
 pub use decision::{Change, Decision};
 pub use evaluation::Evaluation;
 pub use plateau::{Plateau, PlateauRule};
-pub use reweight::{ReweightBy, ReweightRule, excess_loss_weights, half_learned_weights, learning_progress_weights};
+pub use reweight::{ReweightBy, ReweightRule};
 pub use transfer::{Transfer, TransferRule};
 
 use crate::{ScheduleError, ScheduleParams, StageEnd, Strategy};
@@ -35,11 +35,11 @@ use serde::{Deserialize, Serialize};
 pub struct AdaptiveParams {
     /// When a stage has stopped learning.
     pub plateau: PlateauRule,
-    /// How the weights of `mix-adaptive` follow the losses.
+    /// How the weights follow the losses, in `mix-adaptive` and where `gst-adaptive` has no stages.
     pub reweight: ReweightRule,
     /// When `gst-adaptive` gives up staging and mixes everything; `None` never.
     pub transfer: Option<TransferRule>,
-    /// Whether `gst-adaptive` measures affinity again at stage ends and regroups what is not yet in.
+    /// Whether `gst-adaptive` measures affinity again at stage ends and regroups what is not yet in. It overrides the order that was given.
     pub regroup: bool,
 }
 
@@ -49,7 +49,7 @@ impl Default for AdaptiveParams {
             plateau: PlateauRule::default(),
             reweight: ReweightRule::default(),
             transfer: Some(TransferRule::default()),
-            regroup: true,
+            regroup: false,
         }
     }
 }
@@ -90,6 +90,7 @@ impl Policy {
     pub(crate) fn of(params: &ScheduleParams, stages: usize, weights: &[u64]) -> Option<Self> {
         let staged = stages > 1 && params.strategy != Strategy::Individual;
         let adaptive = params.strategy == Strategy::GstAdaptive;
+        let by_weight = params.strategy == Strategy::MixAdaptive || (adaptive && !staged);
         let by_plateau = match params.stage_end {
             Some(StageEnd::Plateau(_)) => true,
             None => adaptive,
@@ -100,7 +101,7 @@ impl Policy {
             replay_floor: params.replay_floor,
             ramp_steps: params.ramp_steps,
             plateau: (staged && by_plateau).then(|| params.adaptive.plateau.clone()),
-            reweight: (params.strategy == Strategy::MixAdaptive).then(|| params.adaptive.reweight.clone()),
+            reweight: by_weight.then(|| params.adaptive.reweight.clone()),
             transfer: params.adaptive.transfer.clone().filter(|_| staged && adaptive),
             regroup: staged && adaptive && params.adaptive.regroup,
         };

@@ -19,6 +19,12 @@ pub struct ReweightRule {
     pub strength: f64,
     /// Share of the mixture that stays at the base weights, above 0, at most 1: each dataset keeps at least this part of its base share.
     pub floor: f64,
+    /// For `half-learned`: the share of the run's steps, 0 to below 1, that teaches the form of the answers. The weights stay until then, and
+    /// learning is measured from the first evaluation from there on: from the loss of a model that knows the answers' words and does
+    /// not hear yet.
+    pub after: f64,
+    /// Whether the datasets of a group share one signal, the mean of theirs: less noise, and groups come and go as one.
+    pub shared: bool,
     /// For `excess-loss`: the loss of each dataset that can be reached (a reference model's, or what noise leaves); 0 where `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<Vec<f64>>,
@@ -30,12 +36,13 @@ pub struct ReweightRule {
 #[non_exhaustive]
 pub enum ReweightBy {
     /// Its loss above the reference (as DoReMi, 2305.10429, which trains a reference model): what is still to be learned.
-    #[default]
     ExcessLoss,
     /// Its relative loss drop since the evaluation before: what is being learned.
     LearningProgress,
-    /// Its relative loss drop since the run's first evaluation, times what is left of the loss: most for what is half learned, nothing for
-    /// what has not begun to be learned or is learned. Where some datasets prepare others, this follows the front.
+    /// Its relative loss drop since the form of the answers was learned ([`ReweightRule::after`]), times what is left of the loss: most for
+    /// what is half learned, nothing for what has not begun to be learned or is learned. Where some datasets prepare others, this
+    /// follows the front.
+    #[default]
     HalfLearned,
 }
 
@@ -76,7 +83,7 @@ impl FromStr for ReweightBy {
 
 impl Default for ReweightRule {
     fn default() -> Self {
-        Self { by: ReweightBy::default(), every: 1, strength: 1.0, floor: 0.5, reference: None }
+        Self { by: ReweightBy::default(), every: 1, strength: 2.0, floor: 0.5, after: 0.1, shared: false, reference: None }
     }
 }
 
@@ -91,6 +98,9 @@ impl ReweightRule {
         }
         if !(self.floor > 0.0 && self.floor <= 1.0) {
             return bad("reweight: floor", self.floor.to_string(), "a share above 0 and at most 1");
+        }
+        if !(0.0..1.0).contains(&self.after) {
+            return bad("reweight: after", self.after.to_string(), "a share of the steps, 0 to below 1");
         }
         Ok(())
     }
@@ -109,51 +119,37 @@ impl ReweightRule {
     }
 }
 
-/// Shares in proportion to `base · (excess / mean excess)^strength`, mixed with the base shares by `floor`, where excess is the loss above
-/// `reference` (0 if `None`), at least 0.
-///
-/// `base` and `losses` (and `reference`) have one entry a dataset; a dataset without a finite loss keeps its base weight's proportion. If no
-/// dataset has an excess above 0, the base shares are returned. The result sums to 1.
-#[must_use]
-pub fn excess_loss_weights(
-    base: &[f64],
-    losses: &[Option<f64>],
-    reference: Option<&[f64]>,
-    strength: f64,
-    floor: f64,
-) -> Vec<f64> {
+/// The loss of each dataset above `reference` (0 where it is `None`); `None` for one without a loss.
+pub(crate) fn excess_loss(losses: &[Option<f64>], reference: Option<&[f64]>) -> Vec<Option<f64>> {
     let reached = |dataset: usize| reference.and_then(|reference| reference.get(dataset)).copied().unwrap_or(0.0);
-    let excess: Vec<Option<f64>> = losses.iter().enumerate().map(|(i, loss)| loss.map(|loss| loss - reached(i))).collect();
-    follow(base, &excess, strength, floor)
+    losses.iter().enumerate().map(|(dataset, loss)| loss.map(|loss| loss - reached(dataset))).collect()
 }
 
-/// Shares in proportion to `base · (progress / mean progress)^strength`, mixed with the base shares by `floor`, where progress is
-/// `(before − after) / |before|`, at least 0.
-///
-/// One entry a dataset; the rest as [`excess_loss_weights`].
-#[must_use]
-pub fn learning_progress_weights(
-    base: &[f64],
-    before: &[Option<f64>],
-    after: &[Option<f64>],
-    strength: f64,
-    floor: f64,
-) -> Vec<f64> {
-    let progress = |(before, after): (&Option<f64>, &Option<f64>)| Some(relative_drop((*before)?, (*after)?));
-    follow(base, &before.iter().zip(after).map(progress).collect::<Vec<_>>(), strength, floor)
+/// `(before − after) / |before|` of each dataset.
+pub(crate) fn learning_progress(before: &[Option<f64>], after: &[Option<f64>]) -> Vec<Option<f64>> {
+    before.iter().zip(after).map(|(before, after)| Some(relative_drop((*before)?, (*after)?))).collect()
 }
 
-/// Shares in proportion to `base · (d (1 − d))^strength` relative to its mean, mixed with the base shares by `floor`, where d is the relative
-/// drop from `first` to `now`, 0 to 1.
-///
-/// One entry a dataset; the rest as [`excess_loss_weights`].
-#[must_use]
-pub fn half_learned_weights(base: &[f64], first: &[Option<f64>], now: &[Option<f64>], strength: f64, floor: f64) -> Vec<f64> {
-    let signal = |(first, now): (&Option<f64>, &Option<f64>)| {
-        let learned = relative_drop((*first)?, (*now)?).clamp(0.0, 1.0);
-        Some(learned * (1.0 - learned))
-    };
-    follow(base, &first.iter().zip(now).map(signal).collect::<Vec<_>>(), strength, floor)
+/// d (1 − d) of each dataset, where d is its relative loss drop from `first` to `now`, 0 to 1.
+pub(crate) fn half_learned(first: &[Option<f64>], now: &[Option<f64>]) -> Vec<Option<f64>> {
+    let signal = |learned: f64| learned.clamp(0.0, 1.0) * (1.0 - learned.clamp(0.0, 1.0));
+    learning_progress(first, now).into_iter().map(|learned| learned.map(signal)).collect()
+}
+
+/// Every dataset with the mean signal of its group, by base weight, over those that have one; datasets in no group keep theirs.
+pub(crate) fn share_in_groups(base: &[f64], signal: &[Option<f64>], groups: &[Vec<usize>]) -> Vec<Option<f64>> {
+    let mut shared = signal.to_vec();
+    for group in groups {
+        let (mut sum, mut weight) = (0.0, 0.0);
+        for (share, value) in group.iter().filter_map(|&dataset| Some((base[dataset], signal[dataset]?))) {
+            sum += share * value;
+            weight += share;
+        }
+        if weight > 0.0 {
+            group.iter().for_each(|&dataset| shared[dataset] = Some(sum / weight));
+        }
+    }
+    shared
 }
 
 /// `(before − after) / |before|`; 0 where `before` is 0.
@@ -161,7 +157,11 @@ pub(crate) fn relative_drop(before: f64, after: f64) -> f64 {
     if before == 0.0 { 0.0 } else { (before - after) / before.abs() }
 }
 
-fn follow(base: &[f64], signal: &[Option<f64>], strength: f64, floor: f64) -> Vec<f64> {
+/// Shares in proportion to `base · (signal / mean signal)^strength`, mixed with the base shares by `floor`; a signal below 0 counts as 0.
+///
+/// One entry a dataset. A dataset without a finite signal counts as one of the mean. If no dataset has a signal above 0, the base shares are
+/// returned. The result sums to 1.
+pub(crate) fn follow(base: &[f64], signal: &[Option<f64>], strength: f64, floor: f64) -> Vec<f64> {
     let mut base = base.to_vec();
     scale(&mut base);
     let known = |i: usize| signal.get(i).copied().flatten().filter(|value| value.is_finite()).map(|value| value.max(0.0));
@@ -187,6 +187,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn excess_loss_weights(
+        base: &[f64],
+        losses: &[Option<f64>],
+        reference: Option<&[f64]>,
+        strength: f64,
+        floor: f64,
+    ) -> Vec<f64> {
+        follow(base, &excess_loss(losses, reference), strength, floor)
+    }
+
     fn check(found: &[f64], expected: &[f64]) {
         assert_eq!(found.len(), expected.len());
         assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}, expected {expected:?}");
@@ -197,18 +207,18 @@ mod tests {
         let first = [Some(2.0), Some(2.0), Some(2.0), None];
         // Half learned, not begun, learned, unknown; one whose loss rose counts as not begun.
         check(
-            &half_learned_weights(&[1.0; 4], &first, &[Some(1.0), Some(2.1), Some(0.0), Some(1.0)], 1.0, 0.5),
+            &follow(&[1.0; 4], &half_learned(&first, &[Some(1.0), Some(2.1), Some(0.0), Some(1.0)]), 1.0, 0.5),
             &[0.5, 0.125, 0.125, 0.25],
         );
         check(
-            &half_learned_weights(&[1.0; 2], &[Some(1.0); 2], &[Some(0.5), Some(0.75)], 2.0, 0.1),
+            &follow(&[1.0; 2], &half_learned(&[Some(1.0); 2], &[Some(0.5), Some(0.75)]), 2.0, 0.1),
             &[0.05 + 0.9 * 0.64, 0.05 + 0.9 * 0.36],
         );
-        check(&half_learned_weights(&[3.0, 1.0], &[Some(1.0); 2], &[Some(1.0); 2], 1.0, 0.5), &[0.75, 0.25]);
+        check(&follow(&[3.0, 1.0], &half_learned(&[Some(1.0); 2], &[Some(1.0); 2]), 1.0, 0.5), &[0.75, 0.25]);
     }
 
     #[test]
-    fn excess_loss() {
+    fn excess_loss_draws() {
         let even = [1.0, 1.0];
         check(&excess_loss_weights(&even, &[Some(3.0), Some(1.0)], None, 1.0, 0.0), &[0.75, 0.25]);
         check(&excess_loss_weights(&even, &[Some(3.0), Some(1.0)], None, 1.0, 0.5), &[0.625, 0.375]);
@@ -222,11 +232,20 @@ mod tests {
     }
 
     #[test]
-    fn learning_progress() {
-        let even = [1.0, 1.0];
-        check(&learning_progress_weights(&even, &[Some(2.0), Some(2.0)], &[Some(1.0), Some(2.0)], 1.0, 0.2), &[0.9, 0.1]);
-        check(&learning_progress_weights(&even, &[Some(2.0), Some(2.0)], &[Some(3.0), Some(2.0)], 1.0, 0.2), &[0.5, 0.5]);
-        check(&learning_progress_weights(&even, &[Some(0.0), None], &[Some(1.0), Some(2.0)], 1.0, 0.2), &[0.5, 0.5]);
+    fn progress_draws() {
+        let weights =
+            |before: [Option<f64>; 2], after: [Option<f64>; 2]| follow(&[1.0; 2], &learning_progress(&before, &after), 1.0, 0.2);
+        check(&weights([Some(2.0), Some(2.0)], [Some(1.0), Some(2.0)]), &[0.9, 0.1]);
+        check(&weights([Some(2.0), Some(2.0)], [Some(3.0), Some(2.0)]), &[0.5, 0.5]);
+        check(&weights([Some(0.0), None], [Some(1.0), Some(2.0)]), &[0.5, 0.5]);
+    }
+
+    #[test]
+    fn groups_share_what_they_know() {
+        let signal = [Some(1.0), Some(3.0), None, Some(5.0)];
+        let shared = share_in_groups(&[1.0, 3.0, 1.0, 1.0], &signal, &[vec![0, 1, 2]]);
+        assert_eq!(shared, [Some(2.5), Some(2.5), Some(2.5), Some(5.0)]);
+        assert_eq!(share_in_groups(&[1.0; 4], &[None; 4], &[vec![0, 1], vec![2, 3]]), [None; 4]);
     }
 
     proptest! {

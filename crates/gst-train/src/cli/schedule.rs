@@ -50,13 +50,22 @@ pub(crate) struct ScheduleArgs {
     /// Steps over which the mixture moves when a stage begins.
     #[arg(long, value_name = "N", default_value_t = ScheduleParams::default().ramp_steps)]
     ramp_steps: u64,
-    /// What draws more samples to a dataset in mix-adaptive: excess-loss (what is still to be learned), learning-progress (what is being
-    /// learned) or half-learned (what has begun to be learned and is not learned).
+    /// What draws more samples to a dataset in mix-adaptive, and in gst-adaptive where it has no stages: half-learned (what has begun to be learned and is not learned), excess-loss
+    /// (what is still to be learned) or learning-progress (what is being learned).
     #[arg(long, value_name = "SIGNAL", default_value_t)]
     reweight: ReweightBy,
     /// Share of mix-adaptive's mixture that stays at the base weights, above 0.
     #[arg(long, value_name = "SHARE", default_value_t = ReweightRule::default().floor)]
     reweight_floor: f64,
+    /// Exponent of that signal, 0 to 10: 0 leaves the base weights, 1 is proportional.
+    #[arg(long, value_name = "EXPONENT", default_value_t = ReweightRule::default().strength)]
+    reweight_strength: f64,
+    /// One signal for all datasets of a group, the mean of theirs; takes a grouping.
+    #[arg(long)]
+    reweight_shared: bool,
+    /// At each stage start, gst-adaptive measures the affinity of what is not yet in and groups it anew.
+    #[arg(long)]
+    regroup: bool,
     /// Where to write.
     #[arg(long, value_name = "FILE", default_value = "schedule.json")]
     out: PathBuf,
@@ -76,7 +85,14 @@ impl ScheduleArgs {
             replay_floor: self.replay_floor,
             ramp_steps: self.ramp_steps,
             adaptive: AdaptiveParams {
-                reweight: ReweightRule { by: self.reweight, floor: self.reweight_floor, ..ReweightRule::default() },
+                reweight: ReweightRule {
+                    by: self.reweight,
+                    floor: self.reweight_floor,
+                    strength: self.reweight_strength,
+                    shared: self.reweight_shared,
+                    ..ReweightRule::default()
+                },
+                regroup: self.regroup,
                 ..AdaptiveParams::default()
             },
         };
@@ -87,6 +103,7 @@ impl ScheduleArgs {
                 document.made_from.clone_from(&grouping.made_from);
                 document.from_source("grouping", file_hash(path)?)
             }
+            None if self.reweight_shared => anyhow::bail!("--reweight-shared needs the groups of a grouping.json"),
             None => self.without_grouping(shared, &params)?,
         };
         files::write(&self.out, &document.to_json()?)?;

@@ -227,7 +227,8 @@ fn commit() -> String {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
     };
     let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else { return "unknown".into() };
-    let changed = git(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/results"]).is_some_and(|list| !list.is_empty());
+    let changed =
+        git(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/results"]).is_some_and(|list| !list.is_empty());
     if changed { format!("{commit}+") } else { commit }
 }
 

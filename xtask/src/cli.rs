@@ -66,9 +66,16 @@ struct MapPlace {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The finished cells; the page is written beside them.
-    #[arg(long, value_name = "FILE", default_value = "docs/results/map/rows.csv")]
+    #[arg(long, value_name = "FILE", default_value = MAP_ROWS)]
     rows: PathBuf,
+    /// The table that `gst group` reads its forecast from [default: that of gst-schedule for the map in the docs, else forecast.json
+    /// beside the rows].
+    #[arg(long, value_name = "FILE")]
+    forecast: Option<PathBuf>,
 }
+
+/// The rows of the built-in map.
+const MAP_ROWS: &str = "docs/results/map/rows.csv";
 
 #[derive(Debug, Args)]
 struct MapRun {
@@ -100,7 +107,11 @@ impl MapPlace {
     }
 
     fn report(&self) -> Result<()> {
-        let written = map::write_report(&self.settings()?, &self.rows)?;
+        let forecast = self.forecast.clone().unwrap_or_else(|| match self.rows.as_os_str() == MAP_ROWS {
+            true => PathBuf::from("crates/gst-schedule/data/forecast.json"),
+            false => self.rows.with_file_name("forecast.json"),
+        });
+        let written = map::write_report(&self.settings()?, &self.rows, &forecast)?;
         eprintln!("map: {} ({} of {} worlds)", written.page.display(), written.worlds, written.planned);
         Ok(())
     }

@@ -39,7 +39,7 @@ pub fn by_domain(domains: &[&str]) -> Partition {
 /// The groups that `partition` names, `names` being those of the datasets.
 ///
 /// # Errors
-/// `GivenUnknown` for a name that is none of `names`, `NotAPartition` or `EmptyGroup` when not every dataset is in exactly one group.
+/// `GivenUnknown` for a name that is none of `names`, `GivenUneven` or `EmptyGroup` when not every dataset is in exactly one group.
 pub(crate) fn given(partition: &[Vec<String>], names: &[String]) -> Result<Partition, GroupingError> {
     let place = |name: &String| {
         let unknown = || GroupingError::GivenUnknown { name: name.clone(), known: names.join(", ") };
@@ -47,6 +47,12 @@ pub(crate) fn given(partition: &[Vec<String>], names: &[String]) -> Result<Parti
     };
     let groups: Vec<Vec<usize>> =
         partition.iter().map(|group| group.iter().map(place).collect::<Result<_, _>>()).collect::<Result<_, _>>()?;
+    for name in names {
+        let found = partition.iter().flatten().filter(|given| *given == name).count();
+        if found != 1 {
+            return Err(GroupingError::GivenUneven { name: name.clone(), found, known: names.join(", ") });
+        }
+    }
     Partition::from_groups(&groups, names.len())
 }
 
@@ -61,9 +67,9 @@ mod tests {
         assert_eq!(given(&[list("c,a"), list("b")], &names).unwrap().labels(), [0, 1, 0]);
         for (partition, expected) in [
             (vec![list("a,x"), list("b,c")], "\"x\", which is not a dataset here; known: a, b, c"),
-            (vec![list("a,b"), list("b,c")], "in 2 groups"),
-            (vec![list("a,b")], "in 0 groups"),
-            (vec![], "in 0 groups"),
+            (vec![list("a,b"), list("b,c")], "hold \"b\" 2 times"),
+            (vec![list("a,b")], "hold \"c\" 0 times; every dataset belongs in exactly one: a, b, c"),
+            (vec![], "hold \"a\" 0 times"),
         ] {
             let message = given(&partition, &names).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");

@@ -225,6 +225,16 @@ pub enum GroupingError {
         /// The names in that group.
         group: String,
     },
+    /// Groups that were given by name do not hold every dataset exactly once.
+    #[error("the groups that were given hold \"{name}\" {found} times; every dataset belongs in exactly one: {known}")]
+    GivenUneven {
+        /// Name of the dataset.
+        name: String,
+        /// In how many places it was found.
+        found: usize,
+        /// The names of the datasets.
+        known: String,
+    },
     /// A list of groups does not hold every dataset exactly once.
     #[error("dataset {dataset} is in {found} groups, expected exactly 1 (datasets are counted 0 to {datasets} exclusive)")]
     NotAPartition {

@@ -146,7 +146,7 @@ fn repeated(affinity: &Affinity) -> impl Iterator<Item = &Dependence> {
 }
 
 fn recommend(grouping: &Grouping, affinity: &Affinity) -> (Recommendation, String) {
-    let mix_all = |reason: String| (Recommendation::MixAll, format!("Recommendation: mix-all. {reason}"));
+    let mix_all = |reason: String| (Recommendation::MixAll, format!("Recommendation: no groups. {reason}"));
     if grouping.groups.len() == 1 {
         return mix_all("All datasets are in one group.".to_owned());
     }
@@ -156,8 +156,9 @@ fn recommend(grouping: &Grouping, affinity: &Affinity) -> (Recommendation, Strin
     }
     let structured = grouping.structure.map(|test| test.found());
     let unstable = grouping.stability.filter(|index| *index < STABLE_FROM);
-    let compare =
-        |reason: &str| (Recommendation::Compare, format!("Recommendation: compare with mix-all, over several seeds. {reason}"));
+    let compare = |reason: &str| {
+        (Recommendation::Compare, format!("Recommendation: compare these groups with none, over several seeds. {reason}"))
+    };
     // Dependence first: in the runs that we know of it went with a gain, structure alone did not.
     if let Some(found) = affinity.prerequisites() {
         let order = if found.metric == Metric::Commutator { "commutator" } else { "prerequisite" };

@@ -352,7 +352,7 @@ fn noise_is_recognised() {
     assert!(!grouping.structure.unwrap().found(), "{:?}", grouping.structure);
     assert_eq!(grouping.recommendation, Recommendation::MixAll);
     assert!(grouping.verdict.iter().any(|s| s.starts_with("No structure")), "{:?}", grouping.verdict);
-    assert!(grouping.verdict.last().unwrap().starts_with("Recommendation: mix-all."));
+    assert!(grouping.verdict.last().unwrap().starts_with("Recommendation: no groups."));
 }
 
 #[test]

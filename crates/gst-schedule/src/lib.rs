@@ -5,6 +5,7 @@ pub mod adaptive;
 mod budget;
 mod draws;
 mod error;
+pub mod forecast;
 mod interleave;
 mod params;
 mod permutation;

@@ -265,7 +265,7 @@ fn notes(stages: &[Stage], datasets: &[DatasetFacts], params: &ScheduleParams, o
     if adaptive && !ordered {
         notes.push(
             "the order of the groups rests on no dependence, so gst-adaptive holds nothing back: all datasets are in from the start and \
-             weights follow what is half learned (stages need `gst group --order` given, prerequisite or commutator)"
+             weights follow what is half learned (for stages: `gst group --partition`, `--given`, or `--order` prerequisite or commutator)"
                 .to_owned(),
         );
     } else if strategy.grows() && stages.len() == 1 {

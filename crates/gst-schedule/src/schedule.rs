@@ -103,6 +103,9 @@ impl Stage {
     }
 }
 
+/// What a verdict may cost: a larger share of the run's samples is noted.
+const MOST_PROBE_SHARE: f64 = 0.03;
+
 impl Schedule {
     /// Resolves a strategy into stages.
     ///
@@ -178,6 +181,14 @@ impl Schedule {
         let mut schedule = Self::resolve(&grouping.datasets, Some(&grouping.groups), params, ordered)?;
         if params.strategy.needs_groups() {
             schedule.probe_cost = grouping.probe_cost;
+            let share = grouping.probe_cost.samples as f64 / schedule.samples().max(1) as f64;
+            if share > MOST_PROBE_SHARE {
+                schedule.notes.push(format!(
+                    "the probe took {:.1} % of the run's samples, over {:.0} %: fewer batches or a longer run would make it cheap",
+                    100.0 * share,
+                    100.0 * MOST_PROBE_SHARE
+                ));
+            }
         }
         Ok(schedule)
     }

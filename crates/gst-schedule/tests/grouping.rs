@@ -40,6 +40,8 @@ fn groups_become_stages_and_their_probe_is_charged_where_it_is_needed() {
         assert_eq!(schedule.groups, grouping.groups);
         let charged = if strategy.needs_groups() { 50 } else { 0 };
         assert_eq!(schedule.probe_cost.steps, charged, "{strategy}");
+        let dear = schedule.notes.iter().any(|note| note.contains("took 25.0 % of the run's samples"));
+        assert_eq!(dear, charged > 0, "{strategy}: {:?}", schedule.notes);
     }
     let params = ScheduleParams { strategy: Strategy::GstProgressive, steps: 200, ..ScheduleParams::default() };
     let schedule = Schedule::from_grouping(&grouping, &params).unwrap();

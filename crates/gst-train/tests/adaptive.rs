@@ -23,7 +23,7 @@ fn decisions(bench: &Bench, run: &str) -> Vec<serde_json::Value> {
 fn gst_adaptive_measures_again_and_regroups_what_is_not_yet_in() {
     let bench = Bench::new();
     bench.ok(&format!("affinity --data data --only {FOUR} --points 1 --batches 2 --batch-size 2 --out affinity.json"));
-    bench.ok(&format!("group affinity.json --partition {} --order given --out grouping.json", FOUR.replace(',', ";")));
+    bench.ok(&format!("group affinity.json --partition {} --out grouping.json", FOUR.replace(',', ";")));
     bench.ok(
         "schedule grouping.json --strategy gst-adaptive --regroup --steps 24 --batch-size 8 --early-share 0.2 --out planned.json",
     );
@@ -58,4 +58,21 @@ fn mix_adaptive_moves_its_weights() {
     let resolved = schedule(&bench, "run/schedule.json");
     assert!(resolved.stages.len() > 1 && resolved.steps == 12);
     assert_ne!(resolved.stages[0].weights, resolved.stages.last().unwrap().weights);
+}
+
+#[test]
+fn groups_of_ones_own_need_no_probe() {
+    let bench = Bench::new();
+    let schedule_with = |partition: &str| {
+        let strategy = "--strategy gst-adaptive --steps 20 --batch-size 8 --early-share 0.2";
+        format!("schedule --data data --only {FOUR} {strategy} --partition {partition} --out planned.json")
+    };
+    bench.ok(&schedule_with("vowel,pitch_class;event_count;noise_colour"));
+    let planned = schedule(&bench, "planned.json");
+    let names: Vec<&str> = planned.stages[0].datasets.iter().map(|&dataset| planned.datasets[dataset].name.as_str()).collect();
+    assert_eq!((names, planned.stages.len(), planned.probe_cost.samples), (vec!["vowel", "pitch_class"], 3, 0));
+    let unknown = bench.fails(&schedule_with("vowel,pitch;event_count;noise_colour"));
+    assert!(unknown.contains("\"pitch\"") && unknown.contains("known: event_count, noise_colour"), "{unknown}");
+    let forgotten = bench.fails(&schedule_with("vowel;event_count"));
+    assert!(forgotten.contains("`noise_colour` is in no group"), "{forgotten}");
 }

@@ -133,6 +133,8 @@ pub(crate) fn smoothed(row: &Row) -> Result<Vec<Point>> {
 #[derive(Clone, Debug)]
 pub(crate) struct Judged {
     pub(crate) knobs: Knobs,
+    /// Seed of the world.
+    pub(crate) world: u64,
     pub(crate) arm: String,
     /// Of samples, the probe counted, to each share of [`SHARES`]; `None` where neither run got there.
     pub(crate) savings: Vec<Option<Saving>>,
@@ -157,8 +159,6 @@ pub(crate) struct Map {
     pub(crate) left_out: usize,
     /// Measured conflict and dependence by world: ζ² ratio, negative share, directed share; with the world's knobs.
     pub(crate) measured: Vec<(Knobs, u64, [Option<f64>; 3])>,
-    /// World of each entry of `judged`.
-    pub(crate) worlds: Vec<u64>,
 }
 
 impl Map {
@@ -198,12 +198,12 @@ impl Map {
                 let charged = |share: &f64| saving_after(before, *share);
                 map.judged.push(Judged {
                     knobs: world.knobs,
+                    world: world.seed,
                     savings: SHARES.iter().map(charged).collect(),
                     uncharged: saving_after(Cost::default(), SHARES[MAIN]),
                     test_difference: row.test_weighted.zip(tested).map(|(own, other)| own - other),
                     arm,
                 });
-                map.worlds.push(world.seed);
             }
         }
         if map.judged.is_empty() {
@@ -229,15 +229,13 @@ impl Map {
     /// Rank correlation over worlds between an arm's saving to a share and a measured number (0 ζ² ratio, 1 negative share, 2 directed
     /// share), with the number of worlds.
     pub(crate) fn predicts(&self, arm: &str, share: usize, number: usize) -> Option<(f64, usize)> {
-        let saving = |index: usize| self.judged[index].savings.get(share).copied().flatten().map(|saving| saving.saving);
-        let pairs: Vec<(f64, f64)> = (0..self.judged.len())
-            .filter(|index| self.judged[*index].arm == arm)
-            .filter_map(|index| {
-                let here = |(knobs, seed, _): &&(Knobs, u64, [Option<f64>; 3])| {
-                    *knobs == self.judged[index].knobs && *seed == self.worlds[index]
-                };
-                Some((self.measured.iter().find(here)?.2[number]?, saving(index)?))
-            })
+        let measured = |judged: &Judged| {
+            let here = |(knobs, seed, _): &&(Knobs, u64, [Option<f64>; 3])| (*knobs, *seed) == (judged.knobs, judged.world);
+            self.measured.iter().find(here)?.2[number]
+        };
+        let pairs: Vec<(f64, f64)> = self
+            .of_arm(arm, |_| true)
+            .filter_map(|judged| Some((measured(judged)?, judged.savings.get(share).copied().flatten()?.saving)))
             .collect();
         rank_correlation(&pairs).map(|rho| (rho, pairs.len()))
     }

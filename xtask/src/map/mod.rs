@@ -6,6 +6,7 @@
 
 mod analysis;
 mod figure;
+mod forecast;
 mod instance;
 mod page;
 mod rows;

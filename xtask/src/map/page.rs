@@ -6,9 +6,10 @@ use anyhow::Result;
 
 use super::analysis::{Choices, Judged, MAIN, Map, SHARES, over_worlds, top};
 use super::figure::map_figure;
+use super::forecast::{Forecast, candidates};
 use super::rows::{self, Phase, Row};
-use super::settings::{MapSettings, NULL};
-use crate::experiment::write_whole;
+use super::settings::{Knobs, MapSettings, NULL};
+use crate::experiment::{hash_file, write_whole};
 use crate::report::interval::mean;
 use crate::report::number::{percent, share, signed};
 use crate::report::page::{Part, markdown};
@@ -22,8 +23,8 @@ pub(crate) struct Written {
     pub(crate) planned: usize,
 }
 
-/// Writes the page beside the rows.
-pub(crate) fn write_report(settings: &MapSettings, path: &Path) -> Result<Written> {
+/// Writes the page beside the rows, and the table of `gst-schedule` as `forecast`.
+pub(crate) fn write_report(settings: &MapSettings, path: &Path, forecast: &Path) -> Result<Written> {
     let rows = rows::read(path)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let choices = Choices::of(settings, &rows)?;
@@ -33,6 +34,10 @@ pub(crate) fn write_report(settings: &MapSettings, path: &Path) -> Result<Writte
     let mut parts =
         vec![Part::Findings(findings(settings, &map, &choices)), Part::Figures(vec![figure]), Part::Table(savings(&map))];
     parts.extend(uncharged(&map).map(Part::Table));
+    if let Some(learned) = Forecast::of(&map, &candidates(settings), &rows, hash_file(path)?) {
+        write_whole(forecast, &format!("{}\n", serde_json::to_string_pretty(&learned)?))?;
+        parts.push(Part::Table(learned.table()));
+    }
     parts.extend([accuracy(&map), shares(&map), predictors(&map), rates(&choices), made(&rows)].map(Part::Table));
     let page = folder.join("table.md");
     write_whole(&page, &markdown("The map: where grouping pays", &settings.experiment.description, &parts))?;
@@ -68,22 +73,24 @@ fn findings(settings: &MapSettings, map: &Map, choices: &Choices) -> Vec<String>
         ));
     }
     for arm in map.arms.iter().filter(|arm| *arm != NULL) {
-        let mut won = Vec::new();
-        let mut lost = Vec::new();
-        for (conflict, dependence) in map.corners() {
-            let here = Map::values(map.of_arm(arm, |knobs| (knobs.conflict, knobs.dependence) == (conflict, dependence)), MAIN);
-            match over_worlds(&here) {
-                Some(interval) if interval.low > 0.0 => {
-                    won.push(format!("({conflict}, {dependence}) {}", percent(interval.mean)));
-                }
-                Some(interval) if interval.high < 0.0 => {
-                    lost.push(format!("({conflict}, {dependence}) {}", percent(interval.mean)));
-                }
-                _ => {}
-            }
+        let over = |name: &str, keep: &dyn Fn(&Knobs) -> bool| {
+            let values = Map::values(map.of_arm(arm, keep), MAIN);
+            over_worlds(&values).map(|found| {
+                let (mean, low, high) = (percent(found.mean), percent(found.low), percent(found.high));
+                format!("{mean} {name} (95 % interval {low} to {high}, {} worlds)", values.len())
+            })
+        };
+        let parts: Vec<String> = [
+            over("over all worlds", &|_| true),
+            over("with dependence", &|knobs| knobs.dependence > 0.0),
+            over("without", &|knobs| knobs.dependence == 0.0),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if !parts.is_empty() {
+            lines.push(format!("{arm} saves {}.", parts.join(", ")));
         }
-        let list = |worlds: &[String]| if worlds.is_empty() { "nowhere".to_owned() } else { worlds.join(", ") };
-        lines.push(format!("{arm}, (conflict, dependence): sooner in {}; later in {}.", list(&won), list(&lost)));
     }
     lines
 }

@@ -23,7 +23,7 @@ impl CellFacts {
     /// Reads a run folder; `None` when it has no result.
     pub(crate) fn read(run: &Path) -> Result<Option<Self>> {
         let Some(result) = read::<RunResult>(&run.join("result.json"), "gst-result")? else { return Ok(None) };
-        let curve = curve_file::read(&run.join("metrics.jsonl"))?;
+        let curve = curve_file::read(&run.join("metrics.jsonl"))?.curve;
         let curve = curve.iter().map(|point| (point.cost.steps, point.value)).collect();
         Ok(Some(Self { curve, probe_samples: result.body.probe_cost.samples, test: result.body.test }))
     }

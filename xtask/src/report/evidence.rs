@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::artifacts::{Affinity, Dataset, Grouping, Hashed, RunResult, Schedule, read};
 use super::convergence::{Point, SMOOTHING, interval, smooth};
-use super::curve_file;
+use super::curve_file::{self, Validation};
 use super::saving::Trial;
 use crate::experiment::{Manifest, Record, Settings, Status, reads_groups};
 
@@ -26,6 +26,8 @@ pub(crate) struct Run {
     pub(crate) curve: Vec<Point>,
     /// The same, smoothed.
     pub(crate) smoothed: Vec<Point>,
+    /// By dataset: how far the validation token accuracy is, at the end, below its highest.
+    pub(crate) forgotten: BTreeMap<String, f64>,
     pub(crate) schedule: Option<Hashed<Schedule>>,
 }
 
@@ -143,7 +145,8 @@ impl Evidence {
             };
             let schedule: Option<Hashed<Schedule>> = schedule;
             let many = schedule.as_ref().is_some_and(|schedule| schedule.body.is_many_models());
-            let curve = if many { Vec::new() } else { curve_file::read(&path.join("metrics.jsonl"))? };
+            let Validation { curve, forgotten } =
+                if many { Validation::default() } else { curve_file::read(&path.join("metrics.jsonl"))? };
             Ok(Some(Run {
                 strategy: strategy.into(),
                 seed,
@@ -151,6 +154,7 @@ impl Evidence {
                 result: result.body,
                 curve,
                 smoothed: Vec::new(),
+                forgotten,
                 schedule,
             }))
         };

@@ -73,7 +73,7 @@ pub fn write_report(folder: &Path) -> Result<Written> {
 /// The best smoothed weighted validation token accuracy of one run: what learning rates are chosen by.
 pub(crate) fn best_of_run(run: &Path) -> Result<f64> {
     let path = run.join("metrics.jsonl");
-    let curve = curve_file::read(&path)?;
+    let curve = curve_file::read(&path)?.curve;
     let width = convergence::SMOOTHING as f64 * convergence::interval(std::iter::once(curve.as_slice())).unwrap_or(0.0);
     let best = convergence::best(&convergence::smooth(&curve, width));
     best.with_context(|| format!("{} holds no evaluation on the validation split", path.display()))
@@ -103,6 +103,7 @@ fn parts(evidence: &Evidence, comparison: &Comparison<'_>) -> Result<Vec<Part>> 
         parts.extend(curves::learning_curves(evidence, comparison)?.map(|figure| Part::Figures(vec![figure])));
         parts.push(Part::Table(tables::targets(evidence, comparison)));
         parts.extend(faster::faster(evidence, comparison).map(Part::Table));
+        parts.extend(tables::forgetting(evidence).map(Part::Table));
         parts.push(Part::Table(tables::costs(evidence)));
     }
     planning(evidence, &mut parts);

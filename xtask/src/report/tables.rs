@@ -226,6 +226,32 @@ pub(crate) fn final_differences(evidence: &Evidence) -> Option<Table> {
     (!table.rows.is_empty()).then_some(table)
 }
 
+/// What was once known better than at the end; `None` where no run says.
+pub(crate) fn forgetting(evidence: &Evidence) -> Option<Table> {
+    let mut head = vec!["dataset".to_string()];
+    head.extend(evidence.strategies.iter().cloned());
+    let title = "Forgetting: highest validation token accuracy since a dataset came in, less that at the end; mean over seeds.";
+    let mut table = Table::new(title, 1, head);
+    let lost = |strategy: &str, name: &str| {
+        mean(&evidence.runs_of(strategy).filter_map(|run| run.forgotten.get(name).copied()).collect::<Vec<_>>())
+    };
+    for name in evidence.datasets.iter().map(|dataset| &dataset.name) {
+        let values = evidence.strategies.iter().map(|strategy| lost(strategy, name));
+        table.row(
+            std::iter::once(Cell::from(name.clone())).chain(values.map(|value| value.map_or_else(dash, share).into())).collect(),
+        );
+    }
+    let over_all = |strategy: &String| {
+        let values: Vec<f64> = evidence.datasets.iter().filter_map(|dataset| lost(strategy, &dataset.name)).collect();
+        Cell::from(mean(&values).map_or_else(dash, share))
+    };
+    table.ruled_row(std::iter::once(Cell::from("mean")).chain(evidence.strategies.iter().map(over_all)).collect());
+    table.note =
+        "The highest of many noisy evaluations is a little above the truth, so a little is “forgotten” without any forgetting."
+            .into();
+    evidence.runs.iter().any(|run| !run.forgotten.is_empty()).then_some(table)
+}
+
 /// What the runs cost.
 pub(crate) fn costs(evidence: &Evidence) -> Table {
     let mut head = vec!["strategy".to_string(), "runs".to_string()];

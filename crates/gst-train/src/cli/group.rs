@@ -4,12 +4,13 @@ use clap::Args;
 use gst_affinity::artifact::Document;
 use gst_affinity::{Affinity, Metric};
 use gst_grouping::{Comparison, GroupCount, Grouping, GroupingParams, Method, OrderBy, compare};
+use gst_schedule::forecast::{Forecast, Verdict};
 use gst_train::files;
 use serde::Serialize;
 
 use super::{Shared, file_hash};
 
-/// Cluster datasets into groups and put the groups in order.
+/// Cluster datasets into groups, put the groups in order, and say which strategy to take.
 ///
 /// Examples:
 ///   gst group affinity.json --method spectral --groups 3 --out grouping.json
@@ -68,7 +69,8 @@ impl GroupArgs {
         let other: Option<Document<Affinity>> = self.compare.as_deref().map(files::read_artifact).transpose()?;
         let comparison = other.map(|other| compare(&affinity.body, &other.body, &params)).transpose()?;
         files::write(&self.out, &document.to_json()?)?;
-        let result = Grouped { grouping: &document.body, comparison };
+        let forecast = Forecast::built_in()?.verdict(&document.body);
+        let result = Grouped { grouping: &document.body, comparison, forecast };
         shared.result(&result, || {
             let grouping = result.grouping;
             let mut text =
@@ -77,7 +79,12 @@ impl GroupArgs {
                 text.push_str(&format!("  {}. {}\n", number + 1, names.join(", ")));
             }
             let compared = result.comparison.iter().flat_map(|comparison| &comparison.verdict);
-            grouping.verdict.iter().chain(compared).for_each(|sentence| text.push_str(&format!("  {sentence}\n")));
+            grouping
+                .verdict
+                .iter()
+                .chain(compared)
+                .chain(&result.forecast.sentences)
+                .for_each(|sentence| text.push_str(&format!("  {sentence}\n")));
             text
         })
     }
@@ -90,4 +97,6 @@ struct Grouped<'a> {
     grouping: &'a Grouping,
     #[serde(skip_serializing_if = "Option::is_none")]
     comparison: Option<Comparison>,
+    /// What strategies have saved where as much was known.
+    forecast: Verdict,
 }

@@ -10,16 +10,22 @@ use super::{Shared, file_hash};
 
 /// Plan which datasets are trained on when.
 ///
-/// With a grouping the groups come from it; strategies without groups need only `--data`.
+/// With a grouping the groups come from it; strategies without groups need only `--data`, and so do groups of your own.
 ///
 /// Examples:
 ///   gst schedule grouping.json --strategy gst-progressive --steps 600 --out schedule.json
+///   gst schedule --data DATA --strategy gst-adaptive --partition "tone,hit;melody,rhythm" --steps 600 --out schedule.json
 ///   gst schedule --data DATA --strategy mix-all --steps 600 --out schedule.json
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ScheduleArgs {
     /// What `gst group` wrote.
     grouping: Option<PathBuf>,
+    /// Groups of your own in their order of introduction, what prepares others first, with --data and without any probe: names
+    /// separated by commas, groups by semicolons.
+    #[cfg(feature = "model")]
+    #[arg(long, value_delimiter = ';', value_name = "A,B;C,D", conflicts_with = "grouping")]
+    partition: Vec<String>,
     #[cfg(feature = "model")]
     #[command(flatten)]
     settings: super::settings::Settings,
@@ -97,6 +103,10 @@ impl ScheduleArgs {
             },
         };
         let document = match &self.grouping {
+            #[cfg(feature = "model")]
+            Some(path) if self.settings.data.is_some() => {
+                anyhow::bail!("{} says which datasets there are: give it or --data, not both", path.display())
+            }
             Some(path) => {
                 let grouping: Document<Grouping> = files::read_artifact(path)?;
                 let mut document = Document::new(Schedule::from_grouping(&grouping.body, &params)?);
@@ -134,7 +144,18 @@ impl ScheduleArgs {
         use anyhow::Context;
         let config = self.settings.config(shared).context("a schedule needs a grouping.json or --data")?;
         let setup = super::settings::open(&config)?;
-        Ok(Document::new(Schedule::new(&setup.facts()?, None, params)?).from_source("data", setup.fingerprint))
+        let facts = setup.facts()?;
+        let place = |name: &str| {
+            let known = || facts.iter().map(|dataset| dataset.name.as_str()).collect::<Vec<_>>().join(", ");
+            let found = facts.iter().position(|dataset| dataset.name == name.trim());
+            found.with_context(|| {
+                format!("--partition names \"{}\", which is not a dataset here; known: {}", name.trim(), known())
+            })
+        };
+        let groups =
+            self.partition.iter().map(|group| group.split(',').map(place).collect()).collect::<anyhow::Result<Vec<_>>>()?;
+        let groups = Some(groups.as_slice()).filter(|groups| !groups.is_empty());
+        Ok(Document::new(Schedule::new(&facts, groups, params)?).from_source("data", setup.fingerprint))
     }
 
     #[cfg(not(feature = "model"))]

@@ -15,7 +15,7 @@ pub(crate) struct Settings {
     config: Option<PathBuf>,
     /// Folder with one folder a dataset (NAME/audio, NAME/train.jsonl, NAME/test.jsonl), or a TOML file that lists datasets.
     #[arg(long, value_name = "PATH")]
-    data: Option<PathBuf>,
+    pub(super) data: Option<PathBuf>,
     /// Only these datasets, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Option<Vec<String>>,

@@ -1,0 +1,225 @@
+//! What a strategy has saved where it was tried: the table of the map, and the strategy that it speaks for.
+
+use std::fmt;
+
+use gst_grouping::{Grouping, OrderBy, Recommendation};
+use serde::{Deserialize, Serialize};
+
+use crate::{ScheduleError, Strategy};
+
+/// The table that comes with the crate, as `cargo xtask map report` writes it.
+const BUILT_IN: &str = include_str!("../data/forecast.json");
+
+/// What is known of the datasets before a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Evidence {
+    /// How alike their gradients are, and no more.
+    Similarity,
+    /// Which of them teach what others need: given by someone who knows, or measured.
+    Dependence,
+}
+
+impl Evidence {
+    /// What the order of a grouping rests on. An order by measured dependence counts where the grouping found prerequisites.
+    #[must_use]
+    pub fn of(grouping: &Grouping) -> Self {
+        let measured = grouping.order.rests_on_dependence() && grouping.recommendation == Recommendation::Compare;
+        if grouping.order == OrderBy::Given || measured { Self::Dependence } else { Self::Similarity }
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Similarity => "similarity",
+            Self::Dependence => "dependence",
+        })
+    }
+}
+
+/// Savings of one strategy against the strongest mix-all, over worlds: 1 − samples / samples of mix-all to the target, the probe counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expected {
+    /// The strategy.
+    pub strategy: Strategy,
+    /// What was known of the worlds' datasets.
+    pub evidence: Evidence,
+    /// Worlds.
+    pub worlds: usize,
+    /// Mean saving.
+    pub mean: f64,
+    /// 95 % interval of the mean (bootstrap over worlds).
+    pub low: f64,
+    /// Its upper end.
+    pub high: f64,
+    /// A tenth of the worlds saved less.
+    pub least: f64,
+    /// A tenth of the worlds saved more.
+    pub most: f64,
+}
+
+/// How the table did on worlds that it was not made of: each world seed in turn left out, and forecast by the rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HitRate {
+    /// World and evidence: forecasts made.
+    pub forecasts: usize,
+    /// Forecasts whose strategy was within chance ([`Forecast::chance`] of the other worlds) of the best one there, mix-all included.
+    pub right: usize,
+    /// Single savings forecast.
+    pub savings: usize,
+    /// Those that lay between [`Expected::least`] and [`Expected::most`]; 8 of 10 would be right.
+    pub inside: usize,
+}
+
+/// A table of savings with where it comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// Share of the best accuracy of mix-all that savings are measured to.
+    pub target: f64,
+    /// Command that made the table, commits of the runs, first and last day.
+    pub made_from: Provenance,
+    /// Savings of mix-all against itself: a tenth of the worlds below, a tenth above.
+    pub null: [f64; 2],
+    /// How far two runs of mix-all are apart in half of the worlds.
+    pub chance: f64,
+    /// The table.
+    pub expected: Vec<Expected>,
+    /// How far to trust it.
+    pub hit_rate: HitRate,
+}
+
+/// Where a table comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Command.
+    pub command: String,
+    /// Hash of the rows.
+    pub rows: String,
+    /// Commits that ran them.
+    pub commits: Vec<String>,
+    /// Days on which they ran.
+    pub dates: Vec<String>,
+}
+
+/// The strategy to take, and why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// What was known.
+    pub evidence: Evidence,
+    /// The strategy with the largest mean saving of those whose interval lies above 0; else `mix-all`.
+    pub strategy: Strategy,
+    /// The entries that were chosen from, largest mean first.
+    pub considered: Vec<Expected>,
+    /// In sentences.
+    pub sentences: Vec<String>,
+}
+
+impl Forecast {
+    /// The table that comes with the crate.
+    ///
+    /// # Errors
+    /// [`ScheduleError::Inconsistent`] if the file in the crate is damaged, which a test excludes.
+    pub fn built_in() -> Result<Self, ScheduleError> {
+        serde_json::from_str(BUILT_IN).map_err(|error| {
+            ScheduleError::inconsistent("forecast.json", error.to_string(), "the table of `cargo xtask map report`")
+        })
+    }
+
+    /// What the table says of a grouping.
+    #[must_use]
+    pub fn verdict(&self, grouping: &Grouping) -> Verdict {
+        self.verdict_on(Evidence::of(grouping))
+    }
+
+    /// What the table says where this much is known.
+    #[must_use]
+    pub fn verdict_on(&self, evidence: Evidence) -> Verdict {
+        let mut considered: Vec<Expected> =
+            self.expected.iter().filter(|expected| expected.evidence == evidence).cloned().collect();
+        considered.sort_by(|a, b| b.mean.total_cmp(&a.mean));
+        let strategy =
+            considered.iter().find(|expected| expected.low > 0.0).map_or(Strategy::MixAll, |expected| expected.strategy);
+        let mut sentences: Vec<String> = considered.iter().map(|expected| self.sentence(expected)).collect();
+        sentences.push(self.chosen(strategy, evidence));
+        Verdict { evidence, strategy, considered, sentences }
+    }
+
+    fn sentence(&self, expected: &Expected) -> String {
+        let Expected { strategy, worlds, mean, low, high, least, most, .. } = expected;
+        let [target, mean, low, high, least, most] = [self.target, *mean, *low, *high, *least, *most].map(|share| 100.0 * share);
+        format!(
+            "Expected of {strategy}: {mean:+.0} % of the samples saved to {target:.0} % of mix-all's best (95 % interval {low:+.0} to {high:+.0}; \
+             8 of 10 of {worlds} worlds between {least:+.0} and {most:+.0})."
+        )
+    }
+
+    fn chosen(&self, strategy: Strategy, evidence: Evidence) -> String {
+        let HitRate { forecasts, right, .. } = self.hit_rate;
+        let known = match evidence {
+            Evidence::Similarity => "nothing says which datasets prepare others",
+            Evidence::Dependence => "the groups come in an order of dependence",
+        };
+        let why = if strategy == Strategy::MixAll {
+            "no other has saved beyond its interval"
+        } else {
+            "the largest saving beyond its interval"
+        };
+        format!(
+            "Strategy: {strategy} ({known}; {why}). On worlds it had not seen, such advice was right in {right} of {forecasts}. Worlds are generated \
+             and small: on data of another kind, compare."
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a helper that fails is the test failing")]
+
+    use super::*;
+
+    fn expected(strategy: Strategy, mean: f64, low: f64) -> Expected {
+        Expected {
+            strategy,
+            evidence: Evidence::Similarity,
+            worlds: 8,
+            mean,
+            low,
+            high: 2.0 * mean - low,
+            least: low - 0.1,
+            most: 0.4,
+        }
+    }
+
+    #[test]
+    fn the_table_that_ships_is_whole() {
+        let forecast = Forecast::built_in().unwrap();
+        assert!(forecast.target > 0.0 && forecast.target <= 1.0 && forecast.null[0] <= forecast.null[1]);
+        assert!(!forecast.made_from.commits.is_empty() && !forecast.made_from.rows.is_empty());
+        for evidence in [Evidence::Similarity, Evidence::Dependence] {
+            let verdict = forecast.verdict_on(evidence);
+            assert!(verdict.considered.iter().any(|expected| expected.strategy == Strategy::GstProgressive), "{evidence}");
+            assert!(verdict.considered.iter().any(|expected| expected.strategy == Strategy::MixAdaptive), "{evidence}");
+        }
+        for Expected { worlds, mean, low, high, least, most, .. } in &forecast.expected {
+            assert!(*worlds >= 3 && low <= mean && mean <= high && least <= most && *most < 1.0);
+        }
+        let HitRate { forecasts, right, savings, inside } = forecast.hit_rate;
+        assert!(right <= forecasts && inside <= savings && forecasts > 0);
+    }
+
+    #[test]
+    fn the_largest_saving_beyond_its_interval_is_advised() {
+        let mut forecast = Forecast::built_in().unwrap();
+        let of = |forecast: &Forecast| forecast.verdict_on(Evidence::Similarity).strategy;
+        forecast.expected = vec![expected(Strategy::GstProgressive, 0.3, -0.01), expected(Strategy::MixAdaptive, 0.1, 0.05)];
+        assert_eq!(of(&forecast), Strategy::MixAdaptive);
+        let verdict = forecast.verdict_on(Evidence::Similarity);
+        assert!(verdict.sentences[0].starts_with("Expected of gst-progressive: +30 %"), "{:?}", verdict.sentences);
+        forecast.expected[0].low = 0.01;
+        assert_eq!(of(&forecast), Strategy::GstProgressive);
+        forecast.expected.clear();
+        assert_eq!(of(&forecast), Strategy::MixAll);
+    }
+}

@@ -1,0 +1,274 @@
+//! What a map teaches about data that it has not seen: the table that `gst-schedule` ships, and how far to trust it.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::analysis::{Judged, MAIN, Map, SHARES, over_worlds};
+use super::rows::{Phase, Row};
+use super::settings::{Knobs, MapSettings, NULL};
+use crate::report::number::percent;
+use crate::report::table::{Cell, Table};
+
+/// What a user knows before his run, as `gst-schedule` calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Evidence {
+    /// How alike the gradients are: any world may be his.
+    Similarity,
+    /// Which datasets prepare others: worlds with ladders.
+    Dependence,
+}
+
+impl Evidence {
+    const ALL: [Self; 2] = [Self::Similarity, Self::Dependence];
+
+    fn holds(self, knobs: &Knobs) -> bool {
+        self == Self::Similarity || knobs.dependence > 0.0
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Similarity => "similarity",
+            Self::Dependence => "dependence",
+        }
+    }
+}
+
+/// An arm as advice: a strategy that can be taken with this evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Candidate {
+    arm: String,
+    strategy: String,
+    evidence: Evidence,
+}
+
+/// One line of the table; savings as `gst-schedule` documents them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Expected {
+    strategy: String,
+    evidence: Evidence,
+    worlds: usize,
+    mean: f64,
+    low: f64,
+    high: f64,
+    least: f64,
+    most: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct HitRate {
+    forecasts: usize,
+    right: usize,
+    savings: usize,
+    inside: usize,
+}
+
+/// The whole table.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Forecast {
+    target: f64,
+    made_from: Provenance,
+    null: [f64; 2],
+    chance: f64,
+    expected: Vec<Expected>,
+    hit_rate: HitRate,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Provenance {
+    command: &'static str,
+    rows: String,
+    commits: BTreeSet<String>,
+    dates: BTreeSet<String>,
+}
+
+/// The arms that a user could take. The control by chance is none; an arm with the right groups needs to know what prepares what.
+pub(crate) fn candidates(settings: &MapSettings) -> Vec<Candidate> {
+    let experiment = &settings.experiment;
+    let of_arm = |arm: &String| {
+        let made = experiment.arm(arm);
+        let method = made.grouping.unwrap_or_else(|| experiment.grouping.clone()).method;
+        let evidence: &[Evidence] = match (made.strategy.as_str(), method.as_str()) {
+            ("mix-adaptive", _) => &Evidence::ALL,
+            (_, "random") => &[],
+            (_, "oracle") => &[Evidence::Dependence],
+            _ => &[Evidence::Similarity],
+        };
+        let candidate =
+            |evidence: &Evidence| Candidate { arm: arm.clone(), strategy: made.strategy.clone(), evidence: *evidence };
+        evidence.iter().map(candidate).collect::<Vec<_>>()
+    };
+    experiment.strategies.iter().flat_map(of_arm).collect()
+}
+
+impl Forecast {
+    /// The table of all worlds of a map; `None` while a part of it has fewer than three.
+    pub(crate) fn of(map: &Map, candidates: &[Candidate], rows: &[Row], hash: String) -> Option<Self> {
+        let judged: Vec<&Row> = rows.iter().filter(|row| row.phase == Phase::Judge).collect();
+        let made_from = Provenance {
+            command: "cargo xtask map report",
+            rows: hash,
+            commits: judged.iter().map(|row| row.commit.clone()).collect(),
+            dates: judged.iter().map(|row| row.date.clone()).collect(),
+        };
+        let all = |_: &Judged| true;
+        let expected: Vec<Expected> = candidates.iter().map(|candidate| expect(map, candidate, all)).collect::<Option<_>>()?;
+        let (null, chance) = (null(map, all)?, rounded(chance(map, all)?));
+        Some(Self { target: SHARES[MAIN], made_from, null, chance, expected, hit_rate: hit_rate(map, candidates) })
+    }
+
+    /// As a table of the map's page.
+    pub(crate) fn table(&self) -> Table {
+        let head = ["known", "strategy", "worlds", "mean [95 %]", "8 of 10 worlds"].map(str::to_owned).to_vec();
+        let mut table =
+            Table::new("What `gst group` says beforehand: savings to 95 % by what is known of the datasets.", 2, head);
+        for expected in &self.expected {
+            table.row(vec![
+                Cell::from(expected.evidence.name()),
+                Cell::from(expected.strategy.clone()),
+                Cell::from(expected.worlds.to_string()),
+                Cell::from(format!("{} [{}, {}]", percent(expected.mean), percent(expected.low), percent(expected.high)))
+                    .strong(expected.low > 0.0 || expected.high < 0.0),
+                Cell::from(format!("{} to {}", percent(expected.least), percent(expected.most))),
+            ]);
+        }
+        let HitRate { forecasts, right, savings, inside } = self.hit_rate;
+        table.note = format!(
+            "Each world seed left out in turn and forecast from the rest: the advised strategy was within chance (the median difference of two runs \
+             of mix-all, {:.0} % over all worlds) of the best one there, mix-all included, in {right} of {forecasts}; {inside} of {savings} savings lay \
+             inside the forecast’s 8 of 10.",
+            100.0 * self.chance
+        );
+        table
+    }
+}
+
+/// Savings of a candidate over the worlds that `keep` holds; `None` under three.
+fn expect(map: &Map, candidate: &Candidate, keep: impl Fn(&Judged) -> bool) -> Option<Expected> {
+    let Candidate { arm, strategy, evidence } = candidate;
+    let values: Vec<f64> =
+        map.of_arm(arm, |knobs| evidence.holds(knobs)).filter(|judged| keep(judged)).filter_map(to_target).collect();
+    let interval = over_worlds(&values)?;
+    let [least, most] = tenths(values.clone())?;
+    let (strategy, worlds) = (strategy.clone(), values.len());
+    let [mean, low, high, least, most] = [interval.mean, interval.low, interval.high, least, most].map(rounded);
+    Some(Expected { strategy, evidence: *evidence, worlds, mean, low, high, least, most })
+}
+
+fn null(map: &Map, keep: impl Fn(&Judged) -> bool) -> Option<[f64; 2]> {
+    tenths(map.of_arm(NULL, |_| true).filter(|judged| keep(judged)).filter_map(to_target).collect()).map(|ends| ends.map(rounded))
+}
+
+/// How far two runs of mix-all are apart in half of the worlds: the median of the null's absolute savings.
+fn chance(map: &Map, keep: impl Fn(&Judged) -> bool) -> Option<f64> {
+    let apart = map.of_arm(NULL, |_| true).filter(|judged| keep(judged)).filter_map(to_target).map(f64::abs).collect();
+    quantiles(apart, [0.5]).map(|[median]| median)
+}
+
+/// Every seed of worlds in turn forecast by the others.
+fn hit_rate(map: &Map, candidates: &[Candidate]) -> HitRate {
+    let mut found = HitRate::default();
+    for seed in map.judged.iter().map(|judged| judged.world).collect::<BTreeSet<_>>() {
+        let others = |judged: &Judged| judged.world != seed;
+        let Some(chance) = chance(map, others) else { continue };
+        for evidence in Evidence::ALL {
+            let able: Vec<(&Candidate, Expected)> = candidates
+                .iter()
+                .filter(|candidate| candidate.evidence == evidence)
+                .filter_map(|candidate| Some((candidate, expect(map, candidate, others)?)))
+                .collect();
+            let advised = able.iter().filter(|(_, expected)| expected.low > 0.0).max_by(|a, b| a.1.mean.total_cmp(&b.1.mean));
+            for (knobs, _, _) in map.measured.iter().filter(|(knobs, world, _)| *world == seed && evidence.holds(knobs)) {
+                let saving = |candidate: &Candidate| {
+                    let here = |judged: &&Judged| judged.world == seed && judged.knobs == *knobs;
+                    map.of_arm(&candidate.arm, |_| true).find(here).and_then(to_target)
+                };
+                let savings: Vec<(f64, &Expected)> =
+                    able.iter().filter_map(|(candidate, expected)| Some((saving(candidate)?, expected))).collect();
+                let taken = advised.map_or(Some(0.0), |(candidate, _)| saving(candidate));
+                let Some(taken) = taken.filter(|_| !savings.is_empty()) else { continue };
+                let best = savings.iter().map(|(saving, _)| *saving).fold(0.0, f64::max);
+                found.forecasts += 1;
+                found.right += usize::from(best - taken <= chance);
+                found.savings += savings.len();
+                found.inside += savings.iter().filter(|(saving, of)| (of.least..=of.most).contains(saving)).count();
+            }
+        }
+    }
+    found
+}
+
+fn to_target(judged: &Judged) -> Option<f64> {
+    judged.savings.get(MAIN).copied().flatten().map(|saving| saving.saving)
+}
+
+/// The first and the last tenth.
+fn tenths(values: Vec<f64>) -> Option<[f64; 2]> {
+    quantiles(values, [0.1, 0.9])
+}
+
+/// Quantiles, between neighbours linearly; `None` without values.
+fn quantiles<const N: usize>(mut values: Vec<f64>, shares: [f64; N]) -> Option<[f64; N]> {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().checked_sub(1)?;
+    let at = |share: f64| {
+        let place = share * last as f64;
+        let low = place.floor();
+        let (from, to) = (values[low as usize], values[(low as usize + 1).min(last)]);
+        from + (to - from) * (place - low)
+    };
+    Some(shares.map(at))
+}
+
+/// Four decimals: more would be noise in a committed file.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::analysis::Choices;
+    use super::super::rows::tests::row;
+    use super::*;
+
+    #[test]
+    fn arms_become_advice_by_what_they_need_to_know() {
+        let found = candidates(&MapSettings::built_in().unwrap());
+        let has = |strategy: &str, evidence| {
+            found.iter().filter(|candidate| candidate.strategy == strategy && candidate.evidence == evidence).count()
+        };
+        assert_eq!(has("mix-adaptive", Evidence::Similarity), 1);
+        assert_eq!(has("mix-adaptive", Evidence::Dependence), 1);
+        assert_eq!((has("gst-progressive", Evidence::Similarity), has("gst-progressive", Evidence::Dependence)), (1, 1));
+        assert!(found.iter().all(|candidate| candidate.arm != "gst-random"));
+    }
+
+    #[test]
+    fn advice_is_judged_on_worlds_left_out() {
+        let slow = [0.0, 0.2, 0.4, 0.6, 0.8, 0.8, 0.8, 0.8];
+        let fast = [0.0, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8];
+        let mut rows = Vec::new();
+        for world in 1..=4 {
+            rows.extend([row("mix-all", world, 1.0, &slow), row("null", world, 1.0, &slow)]);
+            // In the last world the arm that is sooner elsewhere is not.
+            rows.push(row("good", world, 1.0, if world == 4 { &slow } else { &fast }));
+            rows.push(row("same", world, 1.0, &slow));
+        }
+        let arms = ["good".to_owned(), "same".to_owned()];
+        let map = Map::of(&rows, &Choices::fixed("mix-all", BTreeMap::new()), &arms).unwrap();
+        let candidate =
+            |arm: &String| Candidate { arm: arm.clone(), strategy: "gst-adaptive".into(), evidence: Evidence::Dependence };
+        let candidates: Vec<Candidate> = arms.iter().map(candidate).collect();
+        let forecast = Forecast::of(&map, &candidates, &rows, String::new()).unwrap();
+        assert_eq!((forecast.null, forecast.chance), ([0.0, 0.0], 0.0));
+        assert!(forecast.expected[0].mean > 0.2 && forecast.expected[1].mean == 0.0, "{:?}", forecast.expected);
+        // With world 4 left out the advice is `good`, which loses nothing there; with 4 among three it may be mix-all.
+        let HitRate { forecasts, right, savings, inside } = forecast.hit_rate;
+        assert_eq!((forecasts, savings), (4, 8));
+        assert!(right >= 1 && (4..=7).contains(&inside), "{:?}", forecast.hit_rate);
+        assert_eq!(tenths(vec![3.0, 1.0, 2.0]), Some([1.2, 2.8]));
+    }
+}

@@ -14,7 +14,7 @@ use crate::report::convergence::{Point, SMOOTHING, best, interval, smooth};
 use crate::report::interval::{Interval, mean};
 use crate::report::saving::{Saving, Trial, saving, target};
 
-/// What the sweep chose, by the dependence of its worlds.
+/// What the sweep chose, by the dependence of its worlds; at least one.
 ///
 /// Rates are tuned on data like those of the comparison, as a careful user would: a rate that suits all worlds together suits none.
 #[derive(Clone, Debug)]
@@ -27,6 +27,9 @@ impl Choices {
         let mut levels: Vec<f64> = swept.iter().map(|world| world.knobs.dependence).collect();
         levels.sort_by(f64::total_cmp);
         levels.dedup();
+        if levels.is_empty() {
+            bail!("the sweep has no worlds to choose rates and baseline on");
+        }
         let choice = |level: f64| {
             let worlds: Vec<World> = swept.iter().filter(|world| world.knobs.dependence == level).copied().collect();
             Ok((level, Choice::of(settings, rows, &worlds)?))
@@ -36,9 +39,8 @@ impl Choices {
 
     /// The choice of the nearest dependence; halfway between two, the lower.
     pub(crate) fn at(&self, knobs: &Knobs) -> &Choice {
-        let distance = |entry: &&(f64, Choice)| (entry.0 - knobs.dependence).abs();
-        let nearest = self.0.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
-        &nearest.expect("a sweep has worlds: MapSettings::check").1
+        let distance = |entry: &(f64, Choice)| (entry.0 - knobs.dependence).abs();
+        &self.0.iter().fold(&self.0[0], |nearest, entry| if distance(entry) < distance(nearest) { entry } else { nearest }).1
     }
 
     /// Dependence and choice, dependence ascending.

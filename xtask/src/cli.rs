@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::experiment::{BUILT_IN, Options, Regime, Settings};
 use crate::map::MapSettings;
-use crate::{bench, ci, experiment, map, report, soak, tidy, workspace};
+use crate::{bench, ci, experiment, map, report, soak, tidy, transfer, workspace};
 
 /// The workspace's own tool: experiments, house rules, checks, benchmarks.
 #[derive(Debug, Parser)]
@@ -26,6 +26,9 @@ enum Task {
     /// Compare strategies over generated worlds of known conflict and dependence, or make the page again.
     #[command(subcommand)]
     Map(Map),
+    /// Measure whether affinity predicts transfer, or make the page again.
+    #[command(subcommand)]
+    Transfer(transfer::Transfer),
     /// Hold the house rules: crate arrows, manifests, leftovers, links, sizes.
     Tidy,
     /// Run every check of continuous integration, cheapest first.
@@ -263,6 +266,7 @@ fn dispatch(task: Task) -> Result<()> {
         }
         Task::Map(Map::Run(run)) => run.run(),
         Task::Map(Map::Report(place)) => place.report(),
+        Task::Transfer(task) => transfer::run(task),
         Task::Tidy => tidy::run(),
         Task::Ci(choice) => ci::run(&choice),
         Task::Bench(options) => bench::run(&options),

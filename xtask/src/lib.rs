@@ -4,6 +4,7 @@
 //! cargo xtask experiment run quick      build gst for the device, run strategies × seeds, write a report
 //! cargo xtask experiment report DIR     make the report again from the run folders
 //! cargo xtask map run                   the same over generated worlds: where does grouping pay?
+//! cargo xtask transfer run              does affinity predict what training on one dataset does to another?
 //! cargo xtask tidy                      hold the house rules: crate arrows, manifests, links, sizes
 //! cargo xtask ci                        every check that continuous integration runs, cheapest first
 //! cargo xtask bench [FILTER]            the criterion benchmarks
@@ -28,6 +29,7 @@ mod map;
 mod report;
 mod soak;
 mod tidy;
+mod transfer;
 mod workspace;
 
 pub use cli::main;

@@ -220,7 +220,7 @@ fn order(row: &Row) -> (bool, super::settings::Knobs, u64, &str) {
 }
 
 /// The commit of the sources, marked where they (results aside) differ from it; `unknown` outside of git.
-fn commit() -> String {
+pub(crate) fn commit() -> String {
     let git = |arguments: &[&str]| {
         let root = workspace::root().ok()?;
         let output = Command::new("git").current_dir(root).args(arguments).output().ok()?;
@@ -233,7 +233,7 @@ fn commit() -> String {
 }
 
 /// Today in UTC, as `2026-11-23`.
-fn date() -> Result<String> {
+pub(crate) fn date() -> Result<String> {
     let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).context("the clock stands before 1970")?;
     Ok(civil(seconds.as_secs() / 86_400))
 }

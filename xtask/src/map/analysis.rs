@@ -12,6 +12,7 @@ use crate::experiment::Chosen;
 use crate::report::artifacts::{Cost, Unit};
 use crate::report::convergence::{Point, SMOOTHING, best, interval, smooth};
 use crate::report::interval::{Interval, mean};
+use crate::report::rank::rank_correlation;
 use crate::report::saving::{Saving, Trial, saving, target};
 
 /// What the sweep chose, by the dependence of its worlds; at least one.
@@ -248,44 +249,10 @@ pub(crate) fn over_worlds(values: &[f64]) -> Option<Interval> {
     if values.len() < 3 { None } else { Interval::bootstrap(values) }
 }
 
-/// Spearman's rank correlation, ties by their mean rank; `None` under four pairs or where one side does not vary.
-pub(crate) fn rank_correlation(pairs: &[(f64, f64)]) -> Option<f64> {
-    if pairs.len() < 4 {
-        return None;
-    }
-    let ranks = |values: Vec<f64>| -> Vec<f64> {
-        values
-            .iter()
-            .map(|value| {
-                let below = values.iter().filter(|other| *other < value).count() as f64;
-                let equal = values.iter().filter(|other| *other == value).count() as f64;
-                below + (equal - 1.0) / 2.0
-            })
-            .collect()
-    };
-    let (x, y) = (ranks(pairs.iter().map(|pair| pair.0).collect()), ranks(pairs.iter().map(|pair| pair.1).collect()));
-    let (mx, my) = (mean(&x)?, mean(&y)?);
-    let sum = |f: &dyn Fn(usize) -> f64| (0..pairs.len()).map(f).sum::<f64>();
-    let (xy, xx, yy) = (sum(&|i| (x[i] - mx) * (y[i] - my)), sum(&|i| (x[i] - mx).powi(2)), sum(&|i| (y[i] - my).powi(2)));
-    (xx > 0.0 && yy > 0.0).then(|| xy / (xx * yy).sqrt())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::rows::tests::row;
     use super::*;
-
-    #[test]
-    fn ranks_correlate() {
-        let pairs = |values: &[f64]| (0..).map(f64::from).zip(values.iter().copied()).collect::<Vec<_>>();
-        assert_eq!(rank_correlation(&pairs(&[1.0, 2.0, 30.0, 400.0])), Some(1.0));
-        assert_eq!(rank_correlation(&pairs(&[9.0, 3.0, 2.0, 1.0])), Some(-1.0));
-        assert_eq!(rank_correlation(&pairs(&[1.0, 1.0, 1.0, 1.0])), None);
-        assert_eq!(rank_correlation(&pairs(&[1.0, 2.0, 3.0])), None);
-        // By hand: ranks 0, 1.5, 1.5, 3 against 0, 1, 2, 3.
-        let rho = rank_correlation(&pairs(&[1.0, 2.0, 2.0, 3.0])).unwrap();
-        assert!((rho - 4.5 / (5.0_f64 * 4.5).sqrt()).abs() < 1e-12);
-    }
 
     #[test]
     fn a_world_is_judged_against_its_own_baseline_and_the_probe_is_charged() {

@@ -43,20 +43,19 @@ impl Interval {
     /// Under about ten pairs it is too narrow by a fifth or so: beside it belongs [`Interval::of`].
     pub(crate) fn bootstrap(values: &[f64]) -> Option<Self> {
         let centre = mean(values).filter(|_| values.len() > 1)?;
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut below = |n: usize| {
-            // SplitMix64 (Steele, Lea and Flood 2014): a stream of its own, so that a report needs no random numbers of the system.
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut word = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            ((u128::from(word ^ (word >> 31)) * n as u128) >> 64) as usize
-        };
-        let mut means: Vec<f64> = (0..RESAMPLES)
-            .map(|_| (0..values.len()).map(|_| values[below(values.len())]).sum::<f64>() / values.len() as f64)
+        let mut draws = Draws::default();
+        let means = (0..RESAMPLES)
+            .map(|_| (0..values.len()).map(|_| values[draws.below(values.len())]).sum::<f64>() / values.len() as f64)
             .collect();
-        means.sort_by(f64::total_cmp);
-        let at = |share: f64| means[(share * (RESAMPLES - 1) as f64).round() as usize];
-        Some(Self { mean: centre, low: at(0.025), high: at(0.975) })
+        Self::of_resamples(centre, means)
+    }
+
+    /// The percentile interval of an estimate by its values in resamples; `None` without any.
+    pub(crate) fn of_resamples(estimate: f64, mut resampled: Vec<f64>) -> Option<Self> {
+        resampled.sort_by(f64::total_cmp);
+        let last = resampled.len().checked_sub(1)?;
+        let at = |share: f64| resampled[(share * last as f64).round() as usize];
+        Some(Self { mean: estimate, low: at(0.025), high: at(0.975) })
     }
 
     /// Whether the interval leaves out 0.
@@ -65,8 +64,27 @@ impl Interval {
     }
 }
 
+/// SplitMix64 (Steele, Lea and Flood 2014): a stream of its own, always the same, so that a report needs no random numbers of the system.
+pub(crate) struct Draws(u64);
+
+impl Default for Draws {
+    fn default() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl Draws {
+    /// The next number from 0 to `n` − 1.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((u128::from(word ^ (word >> 31)) * n as u128) >> 64) as usize
+    }
+}
+
 /// The quantile; beyond the table the Cornish-Fisher expansion around the normal quantile, right to 0.0002.
-fn t_975(freedom: usize) -> f64 {
+pub(crate) fn t_975(freedom: usize) -> f64 {
     const Z: f64 = 1.959_964;
     match freedom.checked_sub(1).and_then(|index| T_975.get(index)) {
         Some(quantile) => *quantile,

@@ -18,6 +18,7 @@ pub(crate) mod looks;
 pub(crate) mod number;
 pub(crate) mod page;
 mod provenance;
+pub(crate) mod rank;
 pub(crate) mod saving;
 mod summary;
 pub(crate) mod svg;

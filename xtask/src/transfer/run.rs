@@ -155,7 +155,7 @@ impl Call<'_> {
         go(worker, &job, board)?;
         if sketches.exists() {
             let datasets = read::<Affinity>(&worker.out.join(&job.result))?.datasets.len();
-            let products = PlainGram::of_sketches(&sketches, self.point, datasets)?;
+            let products = PlainGram::of_sketches(&sketches, datasets)?;
             write_whole(&gram, &serde_json::to_string(&products)?)?;
             std::fs::remove_file(&sketches).with_context(|| format!("cannot remove {}", sketches.display()))?;
         }

@@ -12,15 +12,15 @@ pub(super) struct PlainGram(pub(super) Vec<Vec<f64>>);
 
 impl PlainGram {
     /// Reads the batches of every dataset at the one probe point in the file.
-    pub(super) fn of_sketches(path: &Path, point: u64, datasets: usize) -> Result<Self> {
+    pub(super) fn of_sketches(path: &Path, datasets: usize) -> Result<Self> {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Self::parse(&bytes, point, datasets).with_context(|| format!("{} holds no batch gradients", path.display()))
+        Self::parse(&bytes, datasets).with_context(|| format!("{} holds no batch gradients", path.display()))
     }
 
-    fn parse(bytes: &[u8], point: u64, datasets: usize) -> Result<Self> {
+    fn parse(bytes: &[u8], datasets: usize) -> Result<Self> {
         let file = SafeTensors::deserialize(bytes)?;
         let mean_gradient = |dataset: usize| -> Result<Vec<f32>> {
-            let name = format!("point-{point}/dataset-{dataset}");
+            let name = format!("point-0/dataset-{dataset}");
             let tensor = file.tensor(&name)?;
             let (&[batches, length], Dtype::F32) = (tensor.shape(), tensor.dtype()) else {
                 bail!("{name} is {:?} of shape {:?}, expected F32 of [batches, values]", tensor.dtype(), tensor.shape());
@@ -65,12 +65,12 @@ mod tests {
         // Two batches each: means (2, 0) and (3, 4).
         let data = [bytes(&[1.0, 1.0, 3.0, -1.0]), bytes(&[3.0, 2.0, 3.0, 6.0])];
         let view = |data| TensorView::new(Dtype::F32, vec![2, 2], data).unwrap();
-        let file = serialize([("point-7/dataset-0", view(&data[0])), ("point-7/dataset-1", view(&data[1]))], None).unwrap();
-        let gram = PlainGram::parse(&file, 7, 2).unwrap();
+        let file = serialize([("point-0/dataset-0", view(&data[0])), ("point-0/dataset-1", view(&data[1]))], None).unwrap();
+        let gram = PlainGram::parse(&file, 2).unwrap();
         assert_eq!(gram.0, [[4.0, 6.0], [6.0, 25.0]]);
         assert_eq!(gram.entry("plain-dot", 0, 1), Some(6.0));
         assert_eq!(gram.entry("plain-cosine", 0, 1), Some(0.6));
         assert_eq!(gram.entry("plain-gradient-distance", 1, 0), Some(17.0_f64.sqrt()));
-        assert!(format!("{:#}", PlainGram::parse(&file, 8, 2).unwrap_err()).contains("point-8/dataset-0"));
+        assert!(format!("{:#}", PlainGram::parse(&file, 3).unwrap_err()).contains("point-0/dataset-2"));
     }
 }

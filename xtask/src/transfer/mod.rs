@@ -20,7 +20,7 @@ use clap::{Args, Subcommand};
 pub(crate) enum Transfer {
     /// Measure what is missing, add its rows, make the page.
     #[command(
-        after_help = "Examples:\n  cargo xtask transfer run --seeds 5 --points 20,100,400\n  cargo xtask transfer run --name recorded --data DIR --seeds 3"
+        after_help = "Examples:\n  cargo xtask transfer run --seeds 5 --points 20,80,200\n  cargo xtask transfer run --name recorded --data DIR --seeds 3"
     )]
     Run(Box<Run>),
     /// Make the page again from the rows in a folder.
@@ -42,7 +42,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", default_value_t = 5)]
     seeds: u64,
     /// Probe points, each with fine-tunes of its own.
-    #[arg(long, value_delimiter = ',', value_name = "STEPS", default_value = "20,100,400")]
+    #[arg(long, value_delimiter = ',', value_name = "STEPS", default_value = "20,80,200")]
     points: Vec<u64>,
     /// At most so many training samples a dataset; all when absent.
     #[arg(long, value_name = "N")]
@@ -51,12 +51,12 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", default_value_t = 4)]
     batches: u64,
     /// Samples a probe batch.
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 4)]
     batch_size: u64,
     /// Steps of each fine-tune, of 32 samples.
     #[arg(long, value_name = "N", default_value_t = 10)]
     transfer_steps: u64,
-    /// Fine-tunes of each dataset, with other orders of its samples.
+    /// Fine-tunes of each dataset, with other orders of its samples, at the first seed: what noise there is. One at the others.
     #[arg(long, value_name = "N", default_value_t = 2)]
     transfer_repeats: u64,
     /// Where rows and page go [default: docs/results/transfer/NAME].

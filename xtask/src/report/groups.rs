@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::artifacts::Grouping;
 use super::evidence::Evidence;
+use super::interval::mean;
 use super::number::{share, short_hash};
+use super::rank::adjusted_rand;
 use super::table::{Cell, Table};
 
 /// One row a group, seed by seed; `None` where nothing was grouped.
@@ -78,45 +80,9 @@ fn labels(grouping: &Grouping) -> BTreeMap<String, usize> {
 /// Mean adjusted Rand index over pairs of seeds.
 fn agreement(partitions: &[BTreeMap<String, usize>]) -> Option<f64> {
     let pairs = partitions.iter().enumerate().flat_map(|(index, a)| partitions[index + 1..].iter().map(move |b| (a, b)));
-    super::interval::mean(&pairs.filter_map(|(a, b)| adjusted_rand(a, b)).collect::<Vec<_>>())
-}
-
-/// Adjusted Rand index (Hubert and Arabie 1985); `None` for different datasets, 1 where both put all in one group or all apart.
-fn adjusted_rand(a: &BTreeMap<String, usize>, b: &BTreeMap<String, usize>) -> Option<f64> {
-    if !a.keys().eq(b.keys()) {
-        return None;
-    }
-    let choose = |n: usize| (n * n.saturating_sub(1)) as f64 / 2.0;
-    let pairs = |counts: BTreeMap<(usize, usize), usize>| counts.into_values().map(choose).sum::<f64>();
-    let count = |key: fn(usize, usize) -> (usize, usize)| {
-        let mut counts = BTreeMap::new();
-        for (left, right) in a.values().zip(b.values()) {
-            *counts.entry(key(*left, *right)).or_insert(0) += 1;
-        }
-        pairs(counts)
+    let index = |(a, b): (&BTreeMap<String, usize>, &BTreeMap<String, usize>)| {
+        let labels = |partition: &BTreeMap<String, usize>| partition.values().copied().collect::<Vec<_>>();
+        a.keys().eq(b.keys()).then(|| adjusted_rand(&labels(a), &labels(b)))?
     };
-    let (both, left, right) = (count(|l, r| (l, r)), count(|l, _| (l, 0)), count(|_, r| (r, 0)));
-    let expected = left * right / choose(a.len()).max(1.0);
-    let most = f64::midpoint(left, right);
-    Some(if most - expected == 0.0 { 1.0 } else { (both - expected) / (most - expected) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(a: &[usize], b: &[usize], expected: f64) {
-        let partition =
-            |labels: &[usize]| labels.iter().enumerate().map(|(index, label)| (format!("{index:02}"), *label)).collect();
-        let found = adjusted_rand(&partition(a), &partition(b)).unwrap();
-        assert!((found - expected).abs() < 1e-9, "{a:?} {b:?}: {found}");
-    }
-
-    #[test]
-    fn the_index_is_that_of_the_literature() {
-        check(&[0, 0, 1, 1], &[1, 1, 0, 0], 1.0);
-        check(&[0, 0, 1, 1], &[0, 0, 1, 2], 0.571_428_571_428_571_4);
-        check(&[0, 0, 1, 1], &[0, 1, 0, 1], -0.5);
-        check(&[0, 0, 0], &[0, 0, 0], 1.0);
-    }
+    mean(&pairs.filter_map(index).collect::<Vec<_>>())
 }

@@ -346,7 +346,7 @@ mod tests {
         let rows = Rows { groups: vec![row(0, "0 0 1 1"), row(1, "1 1 0 0"), row(2, "0 1 0 1")], ..Rows::default() };
         // 1, −1/2 and −1/2.
         let found = stability(&rows, &[20], "cosine", 2).unwrap();
-        assert_eq!(found, Stability { seeds: Some(0.0), resamples: Some(0.75) });
+        assert!(found.seeds.is_some_and(|index| index.abs() < 1e-12) && found.resamples == Some(0.75), "{found:?}");
         assert_eq!(stability(&rows, &[20], "dot", 2).unwrap(), Stability::default());
     }
 

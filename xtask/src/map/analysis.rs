@@ -215,10 +215,9 @@ impl Map {
         Ok(map)
     }
 
-    /// The combinations of conflict and dependence, those of the other knobs taken together.
-    pub(crate) fn corners(&self) -> Vec<(f64, f64)> {
-        let mut corners: Vec<(f64, f64)> =
-            self.judged.iter().map(|judged| (judged.knobs.conflict, judged.knobs.dependence)).collect();
+    /// The combinations of knobs that were judged.
+    pub(crate) fn corners(&self) -> Vec<Knobs> {
+        let mut corners: Vec<Knobs> = self.judged.iter().map(|judged| judged.knobs).collect();
         corners.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
         corners.dedup();
         corners
@@ -272,7 +271,7 @@ mod tests {
         assert_eq!(saving("null"), [0.0; 4]);
         assert!(saving("gst").iter().all(|saving| *saving > 0.3), "{:?}", saving("gst"));
         assert!(saving("probed")[0] < saving("gst")[0] - 0.3);
-        assert_eq!(map.corners(), [(0.0, 1.0)]);
+        assert_eq!(map.corners().iter().map(|knobs| (knobs.conflict, knobs.dependence)).collect::<Vec<_>>(), [(0.0, 1.0)]);
         assert_eq!(map.predicts("gst", MAIN, 0), None, "the saving does not vary");
     }
 }

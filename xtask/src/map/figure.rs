@@ -1,7 +1,7 @@
-//! The map as a drawing: savings over dependence, one panel for each conflict.
+//! The map as a drawing: savings over dependence, one panel for each combination of the other knobs.
 
 use super::analysis::{MAIN, Map, over_worlds};
-use super::settings::NULL;
+use super::settings::{Knobs, NULL};
 use crate::report::figure::{Figure, legend};
 use crate::report::interval::{Interval, mean};
 use crate::report::looks::Look;
@@ -16,7 +16,7 @@ const GAP: f64 = 18.0;
 /// Savings to 95 % of the baseline's mean best, every world as a small dot under the mean and its interval.
 pub(crate) fn map_figure(map: &Map) -> Figure {
     let chart = Chart::new(map);
-    let caption = "Saving of samples to 95 % of the baseline’s mean best, probe charged, by dependence (across) and conflict (panels). Large \
+    let caption = "Saving of samples to 95 % of the baseline’s mean best, probe charged, by dependence (across) and the other knobs (panels). Large \
                    markers: mean over worlds with its 95 % interval by paired bootstrap; small dots: single worlds, those beyond the axis at its \
                    edge. Grey: the span of the null, the baseline with another seed. Above 0 an arm reaches the target sooner.";
     Figure { file: "map.svg".into(), svg: chart.draw(), caption: caption.into(), wide: true }
@@ -24,7 +24,8 @@ pub(crate) fn map_figure(map: &Map) -> Figure {
 
 struct Chart<'a> {
     map: &'a Map,
-    conflicts: Vec<f64>,
+    /// Each with its title and with the knobs of its worlds but for the dependence, which is 0 here.
+    panels: Vec<(String, Knobs)>,
     dependences: Vec<f64>,
     arms: Vec<&'a str>,
     low: f64,
@@ -51,7 +52,7 @@ impl<'a> Chart<'a> {
             .iter()
             .flat_map(|corner| arms.iter().map(move |arm| (corner, arm)))
             .filter_map(|(corner, arm)| {
-                let here = map.of_arm(arm, |knobs| (knobs.conflict, knobs.dependence) == *corner);
+                let here = map.of_arm(arm, |knobs| knobs == corner);
                 over_worlds(&here.filter_map(|judged| judged.savings[MAIN]).map(|saving| saving.saving).collect::<Vec<_>>())
             })
             .collect();
@@ -61,8 +62,8 @@ impl<'a> Chart<'a> {
         let high = ((most * 5.0).ceil() / 5.0).clamp(0.2, 1.0);
         Self {
             map,
-            conflicts: distinct(corners.iter().map(|corner| corner.0).collect()),
-            dependences: distinct(corners.iter().map(|corner| corner.1).collect()),
+            panels: panels(&corners),
+            dependences: distinct(corners.iter().map(|corner| corner.dependence).collect()),
             arms,
             low,
             high,
@@ -74,10 +75,10 @@ impl<'a> Chart<'a> {
         let names: Vec<(usize, &str)> = self.arms.iter().enumerate().map(|(place, name)| (place + 1, *name)).collect();
         let top = legend(&mut svg, &names, (LEFT, 14.0), WIDTH - LEFT - 20.0) + 26.0;
         let height = HEIGHT - top - 50.0;
-        let panels = self.conflicts.len().max(1) as f64;
+        let panels = self.panels.len().max(1) as f64;
         let width = (WIDTH - LEFT - 14.0 - GAP * (panels - 1.0)) / panels;
-        for (index, conflict) in self.conflicts.iter().enumerate() {
-            self.panel(&mut svg, (LEFT + index as f64 * (width + GAP), top), (width, height), *conflict, index == 0);
+        for (index, panel) in self.panels.iter().enumerate() {
+            self.panel(&mut svg, (LEFT + index as f64 * (width + GAP), top), (width, height), panel, index == 0);
         }
         svg.text((WIDTH / 2.0, HEIGHT - 8.0), "dependence", Text { size: 12.0, anchor: "middle", ..Text::default() });
         let title = Text { size: 12.0, anchor: "middle", turn: -90.0, ..Text::default() };
@@ -85,13 +86,9 @@ impl<'a> Chart<'a> {
         svg.finish()
     }
 
-    fn panel(&self, svg: &mut Svg, (left, top): (f64, f64), (width, height): (f64, f64), conflict: f64, first: bool) {
+    fn panel(&self, svg: &mut Svg, (left, top): (f64, f64), (width, height): (f64, f64), panel: &(String, Knobs), first: bool) {
         let y = |value: f64| top + height * (self.high - value.clamp(self.low, self.high)) / (self.high - self.low);
-        svg.text(
-            (left + width / 2.0, top - 8.0),
-            &format!("conflict {conflict}"),
-            Text { size: 12.0, anchor: "middle", bold: true, ..Text::default() },
-        );
+        svg.text((left + width / 2.0, top - 8.0), &panel.0, Text { size: 12.0, anchor: "middle", bold: true, ..Text::default() });
         let steps = ((self.high - self.low) / 0.2).round() as i32;
         for step in 0..=steps {
             let value = self.low + 0.2 * f64::from(step);
@@ -107,7 +104,8 @@ impl<'a> Chart<'a> {
             let middle = left + column * (index as f64 + 0.5);
             svg.text((middle, top + height + 18.0), &dependence.to_string(), Text { anchor: "middle", ..Text::default() });
             let here = |arm: &str| -> Vec<f64> {
-                let found = self.map.of_arm(arm, |knobs| knobs.conflict == conflict && knobs.dependence == *dependence);
+                let corner = Knobs { dependence: *dependence, ..panel.1 };
+                let found = self.map.of_arm(arm, move |knobs| *knobs == corner);
                 found.filter_map(|judged| judged.savings[MAIN]).map(|saving| saving.saving).collect()
             };
             let null = here(NULL);
@@ -137,4 +135,17 @@ impl<'a> Chart<'a> {
             look.mark(svg, x, y(mean), 4.0);
         }
     }
+}
+
+/// The combinations of all knobs but dependence, each with a title.
+fn panels(corners: &[Knobs]) -> Vec<(String, Knobs)> {
+    let mut distinct: Vec<Knobs> = corners.iter().map(|corner| Knobs { dependence: 0.0, ..*corner }).collect();
+    distinct.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    distinct.dedup();
+    let told = Knobs::told(&distinct);
+    let title = |knobs: &Knobs| {
+        let parts = told.iter().map(|place| knobs.named()[*place]).filter(|(name, _)| *name != "dependence");
+        parts.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+    };
+    distinct.iter().map(|knobs| (title(knobs), *knobs)).collect()
 }

@@ -112,23 +112,27 @@ fn saving_cell<'a>(judged: impl Iterator<Item = &'a Judged> + Clone, place: usiz
     if values.is_empty() { interval_cell(&values) } else { interval_cell(&values).under(count) }
 }
 
-fn savings(map: &Map) -> Table {
-    let mut head = vec!["conflict".to_owned(), "dependence".to_owned()];
-    head.extend(map.arms.iter().cloned());
-    let mut table = Table::new(
-        "Saving of samples to 95 % of the baseline’s mean best, probe charged: mean over worlds and 95 % interval by paired bootstrap.",
-        2,
-        head,
-    );
-    for (conflict, dependence) in map.corners() {
-        let mut cells = vec![Cell::from(conflict.to_string()), Cell::from(dependence.to_string())];
-        for arm in &map.arms {
-            let here: Vec<&Judged> =
-                map.of_arm(arm, |knobs| (knobs.conflict, knobs.dependence) == (conflict, dependence)).collect();
-            cells.push(saving_cell(here.into_iter(), MAIN));
-        }
+/// A row for each combination of knobs, a column for each of `arms`, `cell` of the worlds there.
+fn by_corner<'a>(map: &'a Map, caption: &str, arms: &[&'a String], cell: impl Fn(&[&'a Judged]) -> Cell) -> Table {
+    let corners = map.corners();
+    let told = Knobs::told(&corners);
+    let names = told.iter().filter_map(|place| corners.first().map(|corner| corner.named()[*place].0.to_owned()));
+    let mut table = Table::new(caption, told.len(), names.chain(arms.iter().map(|arm| (*arm).clone())).collect());
+    for corner in corners {
+        let mut cells: Vec<Cell> = told.iter().map(|place| Cell::from(corner.named()[*place].1.to_string())).collect();
+        cells.extend(arms.iter().map(|arm| cell(&map.of_arm(arm, move |knobs| *knobs == corner).collect::<Vec<_>>())));
         table.row(cells);
     }
+    table
+}
+
+fn savings(map: &Map) -> Table {
+    let mut table = by_corner(
+        map,
+        "Saving of samples to 95 % of the baseline’s mean best, probe charged: mean over worlds and 95 % interval by paired bootstrap.",
+        &map.arms.iter().collect::<Vec<_>>(),
+        |here| saving_cell(here.iter().copied(), MAIN),
+    );
     table.note = "Bold: the interval leaves out 0. A missed target counts with the whole run (restricted mean); a world where neither run got there \
                   is left out. Under three worlds no interval is given; under ten it is \
                   somewhat too narrow."
@@ -140,18 +144,9 @@ fn savings(map: &Map) -> Table {
 fn uncharged(map: &Map) -> Option<Table> {
     let differs = |arm: &&String| map.of_arm(arm, |_| true).any(|judged| judged.uncharged != judged.savings[MAIN]);
     let arms: Vec<&String> = map.arms.iter().filter(differs).collect();
-    let mut head = vec!["conflict".to_owned(), "dependence".to_owned()];
-    head.extend(arms.iter().map(|arm| (*arm).clone()));
-    let mut table = Table::new("Saving to 95 % if the probe cost nothing, for the arms that pay for one.", 2, head);
-    for (conflict, dependence) in map.corners() {
-        let mut cells = vec![Cell::from(conflict.to_string()), Cell::from(dependence.to_string())];
-        for arm in &arms {
-            let here = map.of_arm(arm, |knobs| (knobs.conflict, knobs.dependence) == (conflict, dependence));
-            let values: Vec<f64> = here.filter_map(|judged| judged.uncharged).map(|saving| saving.saving).collect();
-            cells.push(interval_cell(&values));
-        }
-        table.row(cells);
-    }
+    let mut table = by_corner(map, "Saving to 95 % if the probe cost nothing, for the arms that pay for one.", &arms, |here| {
+        interval_cell(&here.iter().filter_map(|judged| judged.uncharged).map(|saving| saving.saving).collect::<Vec<_>>())
+    });
     table.note =
         "A probe costs the same in a short run as in a long one: in a world this small it is a large part of the run.".into();
     (!arms.is_empty()).then_some(table)
@@ -169,25 +164,17 @@ fn interval_cell(values: &[f64]) -> Cell {
 }
 
 fn accuracy(map: &Map) -> Table {
-    let mut head = vec!["conflict".to_owned(), "dependence".to_owned()];
-    head.extend(map.arms.iter().cloned());
-    let mut table =
-        Table::new("Test accuracy after the last step minus the baseline’s: mean over worlds and 95 % interval.", 2, head);
-    for (conflict, dependence) in map.corners() {
-        let mut cells = vec![Cell::from(conflict.to_string()), Cell::from(dependence.to_string())];
-        for arm in &map.arms {
-            let here = map.of_arm(arm, |knobs| (knobs.conflict, knobs.dependence) == (conflict, dependence));
-            let values: Vec<f64> = here.filter_map(|judged| judged.test_difference).collect();
-            cells.push(match over_worlds(&values) {
-                Some(interval) => {
-                    Cell::from(format!("{} [{}, {}]", signed(interval.mean), signed(interval.low), signed(interval.high)))
-                        .strong(interval.excludes_zero())
-                }
-                None => Cell::from(mean(&values).map_or_else(|| "–".to_owned(), signed)),
-            });
+    let caption = "Test accuracy after the last step minus the baseline’s: mean over worlds and 95 % interval.";
+    let mut table = by_corner(map, caption, &map.arms.iter().collect::<Vec<_>>(), |here| {
+        let values: Vec<f64> = here.iter().filter_map(|judged| judged.test_difference).collect();
+        match over_worlds(&values) {
+            Some(interval) => {
+                Cell::from(format!("{} [{}, {}]", signed(interval.mean), signed(interval.low), signed(interval.high)))
+                    .strong(interval.excludes_zero())
+            }
+            None => Cell::from(mean(&values).map_or_else(|| "–".to_owned(), signed)),
         }
-        table.row(cells);
-    }
+    });
     table.note = "Weighted token accuracy, end-of-sequence left out; an answer of a world is one token or few.".into();
     table
 }

@@ -48,6 +48,22 @@ pub(crate) struct Knobs {
     pub(crate) difficulty: f64,
 }
 
+impl Knobs {
+    /// Name and value of each.
+    pub(crate) fn named(&self) -> [(&'static str, f64); 4] {
+        let Self { conflict, dependence, inequality, difficulty } = *self;
+        [("conflict", conflict), ("dependence", dependence), ("inequality", inequality), ("difficulty", difficulty)]
+    }
+
+    /// The places in [`Knobs::named`] of those to tell worlds apart by: conflict, dependence, and what is not everywhere as usual (equal
+    /// sizes, equal noise).
+    pub(crate) fn told(corners: &[Self]) -> Vec<usize> {
+        let unequal = corners.iter().any(|knobs| knobs.inequality != 1.0);
+        let uneven = corners.iter().any(|knobs| knobs.difficulty != 0.0);
+        [(0, true), (1, true), (2, unequal), (3, uneven)].into_iter().filter(|(_, told)| *told).map(|(place, _)| place).collect()
+    }
+}
+
 /// One world.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct World {

@@ -7,7 +7,7 @@ use super::interval::Interval;
 use super::saving::{Saving, Trial, null, paired, target};
 
 /// Shares of mix-all's mean best that count as reached.
-pub(crate) const SHARES: [f64; 3] = [0.90, 0.95, 0.99];
+pub(crate) const SHARES: [f64; 4] = [0.90, 0.95, 0.99, 1.0];
 
 /// Fewer evaluations on a curve than this cannot place a target.
 const MIN_EVALUATIONS: usize = 8;

@@ -78,7 +78,7 @@ fn mean_majority(evidence: &Evidence, weighted: bool) -> Option<f64> {
     (total > 0.0).then(|| pairs.iter().map(|(weight, value)| weight * value).sum::<f64>() / total)
 }
 
-/// Cost to 90, 95 and 99 % of mix-all's mean best, with the saving below.
+/// Cost to each share of mix-all's mean best, with the saving below.
 pub(crate) fn targets(evidence: &Evidence, comparison: &Comparison<'_>) -> Table {
     let mut head = vec!["strategy".to_string(), "target".to_string()];
     head.extend(Unit::ALL.map(|unit| unit.title().to_string()));

@@ -20,7 +20,7 @@ pub use adaptive::{AdaptiveParams, Change, Decision, Evaluation, PlateauRule, Po
 pub use budget::Budget;
 pub use draws::{Draw, Draws};
 pub use error::ScheduleError;
-pub use params::{DEFAULT_EARLY_SHARE, MAX_BATCH_SIZE, MAX_STEPS, ScheduleParams, StageEnd};
+pub use params::{DEFAULT_EARLY_SHARE, DEFAULT_MIX_FLOOR, MAX_BATCH_SIZE, MAX_STEPS, ScheduleParams, StageEnd};
 pub use schedule::{MAX_PERIOD, MAX_SCHEDULE_WEIGHTS, RampPiece, Schedule, Stage};
 pub use simulate::{DEFAULT_MAX_REPEATS, Simulation, StageUse, Use, simulate};
 pub use strategy::Strategy;

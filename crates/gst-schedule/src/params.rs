@@ -8,6 +8,9 @@ use std::str::FromStr;
 /// [`ScheduleParams::early_share`] unless given.
 pub const DEFAULT_EARLY_SHARE: f64 = 0.15;
 
+/// [`ScheduleParams::mix_floor`] of `gst-adaptive` unless given: the best of three values on three generated worlds that are judged nowhere.
+pub const DEFAULT_MIX_FLOOR: f64 = 0.4;
+
 /// Most steps of a run: far beyond any training, and low enough that no count overflows.
 pub const MAX_STEPS: u64 = 1 << 40;
 
@@ -42,6 +45,11 @@ pub struct ScheduleParams {
     /// The least share of the draws that the datasets of earlier stages get together in every later stage, from 0 (none) to below 1. In
     /// `sequential` and `strict-cycle` it brings earlier datasets back at exactly this share.
     pub replay_floor: f64,
+    /// For strategies that grow: the share of the draws, from 0 to below 1, that each stage but the last takes from *all* datasets, at the
+    /// weights of `mix-all`; the rest goes to the group that the stage brings in. Nothing is held back then, and nothing forgotten: the group
+    /// is only ahead. 0 draws from the groups 1 to k alone, as the paper does. `None`: [`crate::DEFAULT_MIX_FLOOR`] for `gst-adaptive`, 0 for the
+    /// others.
+    pub mix_floor: Option<f64>,
     /// Steps over which the mixture moves from one stage's to the next's, 0 for a jump. The ramp is part of the stage that comes in.
     pub ramp_steps: u64,
     /// How `mix-adaptive` and `gst-adaptive` decide on the way.
@@ -60,6 +68,7 @@ impl Default for ScheduleParams {
             stage_end: None,
             cycles: 2,
             replay_floor: 0.0,
+            mix_floor: None,
             ramp_steps: 0,
             adaptive: AdaptiveParams::default(),
         }
@@ -67,6 +76,12 @@ impl Default for ScheduleParams {
 }
 
 impl ScheduleParams {
+    /// [`ScheduleParams::mix_floor`], or what the strategy takes where it is `None`.
+    #[must_use]
+    pub fn mix_floor(&self) -> f64 {
+        self.mix_floor.unwrap_or(if self.strategy == Strategy::GstAdaptive { DEFAULT_MIX_FLOOR } else { 0.0 })
+    }
+
     /// The parameters if each is in its range.
     ///
     /// # Errors
@@ -87,6 +102,9 @@ impl ScheduleParams {
         }
         if !(0.0..1.0).contains(&self.replay_floor) {
             return bad("replay_floor", self.replay_floor.to_string(), "a share of the draws from 0 to below 1");
+        }
+        if !(0.0..1.0).contains(&self.mix_floor()) {
+            return bad("mix_floor", self.mix_floor().to_string(), "a share of the draws from 0 to below 1");
         }
         if self.ramp_steps > MAX_STEPS {
             return bad("ramp_steps", self.ramp_steps.to_string(), "0 to 2^40 optimizer steps");

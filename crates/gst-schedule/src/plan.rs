@@ -47,11 +47,17 @@ pub(crate) fn plan(
     let individual = params.strategy == Strategy::Individual;
     let mut stages: Vec<Stage> = Vec::with_capacity(outlines.len());
     for outline in &outlines {
-        let keeps = params.strategy.grows();
-        let floor = if individual { 0.0 } else { params.replay_floor };
-        let (active, mixture) = mixture(&shares, &outline.old, &outline.new, keeps, floor, &outline.name)?;
-        let weights = integers(&mixture, &outline.name)?;
-        let mut stage = Stage::new(outline.name.as_str(), active, weights, 0);
+        let ahead = outline.groups.last().filter(|_| params.mix_floor() > 0.0 && stages.len() + 1 < outlines.len());
+        let (name, (active, mixture)) = match ahead.filter(|_| params.strategy.grows()) {
+            Some(group) => (ahead_name(*group), ahead_of_all(&shares, &outline.new, params.mix_floor(), &outline.name)?),
+            None => {
+                let floor = if individual { 0.0 } else { params.replay_floor };
+                let keeps = params.strategy.grows();
+                (outline.name.clone(), mixture(&shares, &outline.old, &outline.new, keeps, floor, &outline.name)?)
+            }
+        };
+        let weights = integers(&mixture, &name)?;
+        let mut stage = Stage::new(name, active, weights, 0);
         stage.groups.clone_from(&outline.groups);
         stage.reset = individual;
         if let Some(before) = stages.last().filter(|_| !individual && params.ramp_steps > 0) {
@@ -164,6 +170,27 @@ pub(crate) fn mixture(
     Ok((active, mixture))
 }
 
+/// All datasets and their shares where those of `ahead` get what `mix_floor` leaves.
+pub(crate) fn ahead_of_all(
+    shares: &[f64],
+    ahead: &[usize],
+    mix_floor: f64,
+    stage: &str,
+) -> Result<(Vec<usize>, Vec<f64>), ScheduleError> {
+    let (all, of_ahead) = (shares.iter().sum::<f64>(), ahead.iter().map(|&dataset| shares[dataset]).sum::<f64>());
+    if of_ahead <= 0.0 {
+        return Err(ScheduleError::WithoutWeight { stage: stage.to_owned() });
+    }
+    let mut mixture: Vec<f64> = shares.iter().map(|share| mix_floor * share / all).collect();
+    ahead.iter().for_each(|&dataset| mixture[dataset] += (1.0 - mix_floor) * shares[dataset] / of_ahead);
+    Ok(((0..shares.len()).collect(), mixture))
+}
+
+/// The name of such a stage, by the index of its group.
+pub(crate) fn ahead_name(group: usize) -> String {
+    format!("all datasets, group {} ahead", group + 1)
+}
+
 /// Gives `stage` a ramp of `steps` steps from the weights of `before`. Datasets that only `before` draws join with weight 0.
 pub(crate) fn ramp(before: &Stage, stage: &mut Stage, steps: u64) -> Result<(), ScheduleError> {
     let from: HashMap<usize, f64> =
@@ -257,6 +284,7 @@ fn notes(stages: &[Stage], datasets: &[DatasetFacts], params: &ScheduleParams, o
     let alone = single || strategy == Strategy::Individual;
     unused(alone && params.ramp_steps > 0, "ramp_steps");
     unused(alone && params.replay_floor > 0.0, "replay_floor");
+    unused(!strategy.grows() && params.mix_floor() > 0.0, "mix_floor");
     unused(single && params.stage_end.is_some(), "stage_end");
     let reads_early_share = strategy.grows() && matches!(params.stage_end, None | Some(StageEnd::Plateau(None)));
     unused(params.early_share != DEFAULT_EARLY_SHARE && !reads_early_share && !single, "early_share");

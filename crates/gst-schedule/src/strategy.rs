@@ -27,8 +27,9 @@ pub enum Strategy {
     GstProgressive,
     /// The same with the groups introduced in the opposite order.
     GstReverse,
-    /// Progressive; a stage ends on a plateau, affinity may be measured again at stage ends, what is not yet in may be regrouped, and the
-    /// run falls back to mixing everything when staging shows no gain.
+    /// The groups take turns in going ahead of a mixture of all datasets ([`mix_floor`](crate::ScheduleParams::mix_floor)), then everything is
+    /// mixed; a stage ends on a plateau at the latest after its share, affinity may be measured again at stage ends, and what is not yet in may
+    /// be regrouped. With a floor of 0 it is progressive, and falls back to mixing everything when staging shows no gain.
     GstAdaptive,
 }
 

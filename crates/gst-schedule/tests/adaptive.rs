@@ -21,8 +21,15 @@ fn groups() -> Vec<Vec<usize>> {
 }
 
 fn schedule(strategy: Strategy, adaptive: AdaptiveParams) -> Schedule {
-    let params =
-        ScheduleParams { strategy, steps: 1000, early_share: 0.3, ramp_steps: 20, adaptive, ..ScheduleParams::default() };
+    let params = ScheduleParams {
+        strategy,
+        steps: 1000,
+        early_share: 0.3,
+        ramp_steps: 20,
+        mix_floor: Some(0.0),
+        adaptive,
+        ..ScheduleParams::default()
+    };
     Schedule::new(&datasets(), Some(&groups()), &params).unwrap()
 }
 
@@ -109,6 +116,35 @@ fn a_stage_end_between_evaluations_is_seen() {
     assert_eq!((decision.step, &decision.change), (320, &Change::MixAll));
     let resolved = planned.apply(&decision).unwrap();
     assert_eq!(names(&resolved), [("groups 1..1", 300), ("groups 1..2", 20), ("all datasets", 680)]);
+}
+
+/// Where a group is only ahead, its own loss ends the stage, what is yet to come is known all the same, and nothing is given up.
+#[test]
+fn a_group_ahead_is_watched_and_followed_by_the_next() {
+    let ahead = |adaptive| {
+        let params = ScheduleParams {
+            strategy: Strategy::GstAdaptive,
+            steps: 1000,
+            early_share: 0.3,
+            adaptive,
+            ..ScheduleParams::default()
+        };
+        Schedule::new(&datasets(), Some(&groups()), &params).unwrap()
+    };
+    let planned = ahead(AdaptiveParams { plateau: rule(), ..AdaptiveParams::default() });
+    // Group 1 stands still while all others learn; then group 2 learns to its planned end, at step 450.
+    let (resolved, _) = run(&planned, |step| [1.0, 100.0 / (100 + step) as f64, 2.0, 2.0]);
+    assert_eq!(changes(&resolved), [(100, "advance")]);
+    assert_eq!(
+        names(&resolved),
+        [("all datasets, group 1 ahead", 100), ("all datasets, group 2 ahead", 300), ("groups 1..3", 600)]
+    );
+    let (resolved, _) = run(&ahead(AdaptiveParams { plateau: rule(), regroup: true, ..AdaptiveParams::default() }), |step| {
+        [1.0 / (100 + step) as f64; 4]
+    });
+    assert_eq!(resolved.groups, [vec![0], vec![3], vec![1], vec![2]]);
+    assert_eq!(names(&resolved)[1].0, "all datasets, group 2 ahead");
+    assert!(resolved.stages.iter().all(|stage| stage.datasets.len() == 4));
 }
 
 #[test]

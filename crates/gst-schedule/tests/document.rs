@@ -14,7 +14,8 @@ fn datasets() -> Vec<DatasetFacts> {
 
 fn schedule(strategy: Strategy) -> Schedule {
     let ramp_steps = if strategy == Strategy::StrictCycle { 5 } else { 3 };
-    let params = ScheduleParams { strategy, steps: 200, ramp_steps, replay_floor: 0.2, ..ScheduleParams::default() };
+    let mix_floor = (strategy != Strategy::GstAdaptive).then_some(0.0);
+    let params = ScheduleParams { strategy, steps: 200, ramp_steps, replay_floor: 0.2, mix_floor, ..ScheduleParams::default() };
     Schedule::new(&datasets(), Some(&[vec![1], vec![0, 2]]), &params).unwrap()
 }
 
@@ -95,7 +96,7 @@ fn every_schedule_fits_the_schema_and_reads_back() {
             let log = [
                 Decision { step: 10, change: Change::Advance, reason: "test".to_owned() },
                 Decision { step: 10, change: Change::Regroup { groups: vec![vec![0], vec![2]] }, reason: "test".to_owned() },
-                Decision { step: 11, change: Change::Reweight { weights: vec![1, 2] }, reason: "test".to_owned() },
+                Decision { step: 11, change: Change::Reweight { weights: vec![1, 2, 3] }, reason: "test".to_owned() },
                 Decision { step: 15, change: Change::MixAll, reason: "test".to_owned() },
             ];
             schedule = schedule.replay(&log).unwrap();
@@ -127,7 +128,7 @@ fn edited_files_are_refused() {
     check(|file| file["datasets"][1]["name"] = json!("a"), "both named `a`", false);
     check(|file| file["datasets"][1]["size"] = json!(0), "no training samples", true);
     check(|file| file["groups"] = json!([[0, 1]]), "`d` is in no group", false);
-    check(|file| file["stages"][0]["weights"] = json!([1, 2]), "one for each of 1 datasets", false);
+    check(|file| file["stages"][0]["weights"] = json!([1, 2]), "one for each of 3 datasets", false);
     check(|file| file["stages"][0]["weights"] = json!([0]), "sum of weights", false);
     check(|file| file["stages"][0]["weights"] = json!([u64::MAX]), "sum of weights", true);
     check(|file| file["stages"][0]["datasets"] = json!([7]), "an index below 3", false);
@@ -137,6 +138,7 @@ fn edited_files_are_refused() {
     check(|file| file["stages"][1]["ramp"][0]["steps"] = json!(0), "ramp: steps", true);
     check(|file| file["policy"]["weights"] = json!([1]), "policy: weights", false);
     check(|file| file["policy"]["replay_floor"] = json!(1.5), "replay_floor", true);
+    check(|file| file["policy"]["mix_floor"] = json!(-0.1), "mix_floor", true);
     check(|file| file["policy"]["plateau"]["patience"] = json!(0), "patience", true);
     check(|file| drop(file.as_object_mut().unwrap().remove("seed")), "seed", true);
 }

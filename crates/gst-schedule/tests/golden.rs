@@ -52,7 +52,13 @@ fn fixtures() -> Vec<(&'static str, Schedule)> {
         ..base.clone()
     });
     let regrouping = AdaptiveParams { regroup: true, ..AdaptiveParams::default() };
-    let adaptive = new(&ScheduleParams { strategy: Strategy::GstAdaptive, ramp_steps: 20, adaptive: regrouping, ..base });
+    let adaptive = new(&ScheduleParams {
+        strategy: Strategy::GstAdaptive,
+        mix_floor: Some(0.0),
+        ramp_steps: 20,
+        adaptive: regrouping,
+        ..base
+    });
     let decisions = [
         (33, Change::Advance),
         (33, Change::Regroup { groups: vec![vec![5], vec![0, 2], vec![3, 6]] }),

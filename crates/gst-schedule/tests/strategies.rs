@@ -61,7 +61,17 @@ fn stages_of_every_strategy() {
         "groups 1..3 [2, 0, 1, 3] [3, 1, 2, 4] 70",
     ];
     check(Strategy::GstProgressive, &growing);
-    check(Strategy::GstAdaptive, &growing);
+    // Four tenths as mix-all has them, the rest for the group ahead.
+    check(
+        Strategy::GstAdaptive,
+        &[
+            "all datasets, group 1 ahead [0, 1, 2, 3] [190000, 80000, 570000, 160000] 15",
+            "all datasets, group 2 ahead [0, 1, 2, 3] [40000, 680000, 120000, 160000] 15",
+            "groups 1..3 [2, 0, 1, 3] [3, 1, 2, 4] 70",
+        ],
+    );
+    let held_back = ScheduleParams { mix_floor: Some(0.0), ..params(Strategy::GstAdaptive, 100) };
+    assert_eq!(stages(&four(&held_back).unwrap()), growing);
     check(
         Strategy::GstReverse,
         &["groups 3..3 [3] [1] 15", "groups 3..2 [3, 1] [666667, 333333] 15", "groups 3..1 [3, 1, 2, 0] [4, 2, 3, 1] 70"],
@@ -79,6 +89,22 @@ fn only_adaptive_schedules_leave_something_to_decide() {
     assert_eq!(schedule.stages[0].steps, 30);
     let policy = schedule.policy.unwrap();
     assert!(policy.plateau.is_some() && policy.transfer.is_none() && !policy.regroup);
+}
+
+/// With a floor the paper's strategies have a group ahead too; where no group can be, the floor is noted.
+#[test]
+fn a_floor_of_all_datasets_leaves_nothing_out() {
+    for strategy in [Strategy::GstProgressive, Strategy::GstReverse, Strategy::GstAdaptive] {
+        let schedule = four(&ScheduleParams { mix_floor: Some(0.25), ..params(strategy, 100) }).unwrap();
+        for (dataset, natural) in [0.1, 0.2, 0.3, 0.4].into_iter().enumerate() {
+            for stage in &schedule.stages {
+                let share: f64 = stage.datasets.iter().zip(stage.shares()).filter(|(d, _)| **d == dataset).map(|(_, s)| s).sum();
+                assert!(share >= 0.25 * natural - 1e-6, "{strategy}, {}: {share}", stage.name);
+            }
+        }
+    }
+    let noted = four(&ScheduleParams { mix_floor: Some(0.25), ..params(Strategy::Sequential, 100) }).unwrap().notes;
+    assert!(noted.iter().any(|note| note.contains("mix_floor")), "{noted:?}");
 }
 
 #[test]

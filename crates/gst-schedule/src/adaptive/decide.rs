@@ -4,7 +4,7 @@ use super::evaluation::{self, Evaluation};
 use super::reweight::{excess_loss, follow, half_learned, learning_progress, share_in_groups};
 use super::{Change, Decision, Policy, ReweightBy, ReweightRule, TransferRule};
 use crate::weighting::integers;
-use crate::{Schedule, ScheduleError};
+use crate::{Schedule, ScheduleError, Stage};
 
 impl Schedule {
     /// The decision to take after the last of `evaluations` (all of the run so far, oldest first), if any.
@@ -12,8 +12,8 @@ impl Schedule {
     /// A pure function of the schedule as resolved so far and of the evaluations. Ask after each evaluation and apply what comes; asking again
     /// gives `None`. In order:
     ///
-    /// 1. at the end of a stage (its last step is done, or its datasets' weighted mean loss has reached a plateau) while
-    ///    datasets are yet to come: [`Change::MixAll`] if the policy's [`TransferRule`] finds that staging does not pay;
+    /// 1. at the end of a stage (its last step is done, or the weighted mean loss of its datasets, or of the group it has ahead, has reached a
+    ///    plateau) while datasets are yet to come: [`Change::MixAll`] if the policy's [`TransferRule`] finds that staging does not pay;
     /// 2. on a plateau: [`Change::Advance`];
     /// 3. every so-many-th evaluation: [`Change::Reweight`], unless the weights stay the same.
     ///
@@ -62,7 +62,8 @@ impl Schedule {
         } else if boundaries[ended + 1] > now {
             let stage = &self.stages[ended];
             let inside = evaluations.iter().filter(|evaluation| evaluation.step >= boundaries[ended]);
-            let losses: Vec<f64> = inside.filter_map(|evaluation| evaluation.mean(&stage.datasets, &shares)).collect();
+            let watched = self.ahead(stage).unwrap_or(&stage.datasets);
+            let losses: Vec<f64> = inside.filter_map(|evaluation| evaluation.mean(watched, &shares)).collect();
             let plateau = policy.plateau.as_ref()?.reached(&losses)?;
             if ended + 1 == self.stages.len() {
                 return None;
@@ -81,6 +82,13 @@ impl Schedule {
             return Some((Change::MixAll, reason));
         }
         change
+    }
+
+    /// The datasets of the group that a stage has ahead of all others, if it has one.
+    pub(super) fn ahead(&self, stage: &Stage) -> Option<&[usize]> {
+        let floor = self.policy.as_ref().map_or(0.0, |policy| policy.mix_floor);
+        let group = stage.groups.last().filter(|_| floor > 0.0 && stage.groups.len() < self.groups.len())?;
+        self.groups.get(*group).map(Vec::as_slice)
     }
 
     /// Why staging does not pay, if the stage that ended shows it.

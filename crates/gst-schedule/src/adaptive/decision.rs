@@ -1,7 +1,7 @@
 //! Decisions and what they change.
 
 use super::Policy;
-use crate::plan::{mixture, ramp};
+use crate::plan::{ahead_name, ahead_of_all, mixture, ramp};
 use crate::schedule::check_partition;
 use crate::weighting::integers;
 use crate::{Schedule, ScheduleError, Stage};
@@ -154,8 +154,13 @@ impl Schedule {
         for (number, group) in groups.iter().enumerate() {
             let last = number + 1 == groups.len();
             let steps = if last { left - spent } else { planned(number).clamp(1, most) };
-            let name = format!("groups 1..{}", introduced.len() + number + 1);
-            let (active, mixture) = mixture(&shares, &old, group, true, policy.replay_floor, &name)?;
+            let (name, (active, mixture)) = if policy.mix_floor > 0.0 && !last {
+                let name = ahead_name(introduced.len() + number);
+                (name.clone(), ahead_of_all(&shares, group, policy.mix_floor, &name)?)
+            } else {
+                let name = format!("groups 1..{}", introduced.len() + number + 1);
+                (name.clone(), mixture(&shares, &old, group, true, policy.replay_floor, &name)?)
+            };
             let mut stage = Stage::new(name.as_str(), active, integers(&mixture, &name)?, steps);
             stage.groups = (0..=introduced.len() + number).collect();
             self.append(stage, policy)?;
@@ -190,15 +195,15 @@ impl Schedule {
         Ok(())
     }
 
-    /// The datasets that stages from `at` on bring in and earlier ones did not have, in order of introduction.
+    /// The datasets that stages from `at` on bring in and earlier ones did not, in order of introduction.
     pub(crate) fn to_come(&self, at: usize) -> Vec<usize> {
         let at = at.min(self.stages.len());
-        let mut seen: HashSet<usize> = self.stages[..at].iter().flat_map(|stage| stage.datasets.iter().copied()).collect();
-        self.stages[at..]
-            .iter()
-            .flat_map(|stage| stage.datasets.iter().copied())
-            .filter(|dataset| seen.insert(*dataset))
-            .collect()
+        let brought_in = |stage: &Stage| match self.ahead(stage) {
+            Some(_) => stage.groups.iter().flat_map(|&group| self.groups[group].iter().copied()).collect(),
+            None => stage.datasets.clone(),
+        };
+        let mut seen: HashSet<usize> = self.stages[..at].iter().flat_map(brought_in).collect();
+        self.stages[at..].iter().flat_map(brought_in).filter(|dataset| seen.insert(*dataset)).collect()
     }
 }
 

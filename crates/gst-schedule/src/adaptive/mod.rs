@@ -37,7 +37,8 @@ pub struct AdaptiveParams {
     pub plateau: PlateauRule,
     /// How the weights follow the losses, in `mix-adaptive` and where `gst-adaptive` has no stages.
     pub reweight: ReweightRule,
-    /// When `gst-adaptive` gives up staging and mixes everything; `None` never.
+    /// When `gst-adaptive` gives up staging and mixes everything, where its stages hold datasets back
+    /// ([`mix_floor`](crate::ScheduleParams::mix_floor) 0); `None` never.
     pub transfer: Option<TransferRule>,
     /// Whether `gst-adaptive` measures affinity again at stage ends and regroups what is not yet in. It overrides the order that was given.
     pub regroup: bool,
@@ -69,6 +70,9 @@ pub struct Policy {
     pub weights: Vec<u64>,
     /// The least share of earlier stages' datasets in stages made by a decision.
     pub replay_floor: f64,
+    /// The share of all datasets in stages that have a group ahead; 0 where stages hold datasets back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mix_floor: f64,
     /// Steps of the ramp into a stage made by a decision (shorter where the stage is).
     pub ramp_steps: u64,
     /// Ends a stage early when its datasets stop learning.
@@ -99,10 +103,12 @@ impl Policy {
         let policy = Self {
             weights: weights.to_vec(),
             replay_floor: params.replay_floor,
+            mix_floor: if staged && params.strategy.grows() { params.mix_floor() } else { 0.0 },
             ramp_steps: params.ramp_steps,
             plateau: (staged && by_plateau).then(|| params.adaptive.plateau.clone()),
             reweight: by_weight.then(|| params.adaptive.reweight.clone()),
-            transfer: params.adaptive.transfer.clone().filter(|_| staged && adaptive),
+            // Where nothing is held back, what is yet to come is taught too, and its loss says nothing of transfer.
+            transfer: params.adaptive.transfer.clone().filter(|_| staged && adaptive && params.mix_floor() == 0.0),
             regroup: staged && adaptive && params.adaptive.regroup,
         };
         let decides = policy.plateau.is_some() || policy.reweight.is_some() || policy.transfer.is_some() || policy.regroup;
@@ -125,8 +131,16 @@ impl Policy {
         if !(0.0..1.0).contains(&self.replay_floor) {
             return Err(ScheduleError::inconsistent("policy: replay_floor", self.replay_floor, "0 to below 1"));
         }
+        if !(0.0..1.0).contains(&self.mix_floor) {
+            return Err(ScheduleError::inconsistent("policy: mix_floor", self.mix_floor, "0 to below 1"));
+        }
         self.plateau.as_ref().map_or(Ok(()), PlateauRule::check)?;
         self.reweight.as_ref().map_or(Ok(()), |rule| rule.check_for(datasets))?;
         self.transfer.as_ref().map_or(Ok(()), TransferRule::check)
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
 }

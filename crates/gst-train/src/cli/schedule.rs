@@ -53,6 +53,10 @@ pub(crate) struct ScheduleArgs {
     /// Share of the samples kept for groups that came before, for strategies that leave them.
     #[arg(long, value_name = "SHARE", default_value_t = ScheduleParams::default().replay_floor)]
     replay_floor: f64,
+    /// Share of the samples that early stages of the gst-... strategies take from all datasets, so that a stage's group is ahead and
+    /// nothing is held back; 0: groups 1..k alone [default: 0.4 for gst-adaptive, else 0].
+    #[arg(long, value_name = "SHARE")]
+    mix_floor: Option<f64>,
     /// Steps over which the mixture moves when a stage begins.
     #[arg(long, value_name = "N", default_value_t = ScheduleParams::default().ramp_steps)]
     ramp_steps: u64,
@@ -89,6 +93,7 @@ impl ScheduleArgs {
             stage_end: self.stage_end,
             cycles: self.cycles,
             replay_floor: self.replay_floor,
+            mix_floor: self.mix_floor,
             ramp_steps: self.ramp_steps,
             adaptive: AdaptiveParams {
                 reweight: ReweightRule {

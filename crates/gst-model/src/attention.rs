@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::dropout::Dropout;
 use crate::linear::{linear, over_rows, without_bias};
+use crate::lora::{Adapter, LoraConfig};
 
 /// Added to the score of a position that must not be seen. Finite, so that a row without any visible position stays finite.
 pub const MASKED: f32 = -1.0e4;
@@ -19,6 +20,8 @@ pub struct Attention {
     query: Linear,
     key_value: Linear,
     output: Linear,
+    query_adapter: Option<Adapter>,
+    value_adapter: Option<Adapter>,
     heads: usize,
 }
 
@@ -30,8 +33,18 @@ impl Attention {
             query: without_bias(width, width, device),
             key_value: without_bias(width, 2 * width, device),
             output: without_bias(width, width, device),
+            query_adapter: None,
+            value_adapter: None,
             heads,
         }
+    }
+
+    /// The same with fresh adapters on the projections to queries and values.
+    pub(crate) fn adapted(self, config: &LoraConfig) -> Self {
+        let [width, _] = self.query.weight.lazy_shape().dims();
+        let device = self.query.weight.lazy_device();
+        let adapter = || Some(Adapter::new(width, width, config, &device));
+        Self { query_adapter: adapter(), value_adapter: adapter(), ..self }
     }
 
     /// Attends from `query` `[batch, to, width]` to `memory` `[batch, from, width]`; `mask` `[batch, 1, to or 1, from]` is
@@ -43,10 +56,18 @@ impl Attention {
         let scale = 1.0 / (size as f64).sqrt();
         let split = |x: Tensor<3>, len: usize| x.reshape([batch, len, self.heads, size]).swap_dims(1, 2);
 
-        let query = split(over_rows(&self.query, query).mul_scalar(scale), to);
-        let both = over_rows(&self.key_value, memory).reshape([batch, from, 2, self.heads, size]).permute([2, 0, 3, 1, 4]);
+        let mut projected = over_rows(&self.query, query.clone());
+        if let Some(adapter) = &self.query_adapter {
+            projected = projected + adapter.over_rows(query);
+        }
+        let query = split(projected.mul_scalar(scale), to);
+        let both =
+            over_rows(&self.key_value, memory.clone()).reshape([batch, from, 2, self.heads, size]).permute([2, 0, 3, 1, 4]);
         let key: Tensor<4> = both.clone().slice_dim(0, 0..1).squeeze_dim(0);
-        let value: Tensor<4> = both.slice_dim(0, 1..2).squeeze_dim(0);
+        let mut value: Tensor<4> = both.slice_dim(0, 1..2).squeeze_dim(0);
+        if let Some(adapter) = &self.value_adapter {
+            value = value + split(adapter.over_rows(memory), from);
+        }
 
         let mut scores = query.matmul(key.swap_dims(2, 3));
         if let Some(mask) = mask {
@@ -112,6 +133,11 @@ impl Block {
             feed_forward: FeedForward::new(width, hidden, device),
             dropout: Dropout::new(dropout),
         }
+    }
+
+    /// The same with fresh adapters in its attention.
+    pub(crate) fn adapted(self, config: &LoraConfig) -> Self {
+        Self { attention: self.attention.adapted(config), ..self }
     }
 
     /// `[batch, length, width]` in and out; `mask` as in [`Attention::forward`].

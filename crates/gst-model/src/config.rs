@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::encoder::STRIDE;
+use crate::lora::LoraConfig;
 use crate::{MiniAudioLm, ModelError};
 
 static DRAWING: Mutex<()> = Mutex::new(());
@@ -55,6 +56,17 @@ pub struct ModelConfig {
     pub vocabulary: usize,
     /// Dropout probability after attention and feed-forward layers, in `[0, 1)`.
     pub dropout: f64,
+    /// Rank of the adapters on queries and values of the decoder's attention, which are then trained with bridge and summary while
+    /// encoder and decoder are frozen; 0 for none, and everything is trained. See [`ModelConfig::with_adapters`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub adapters: usize,
+}
+
+/// Strength of adapters as a multiple of their rank: SALMONN's, whose rank is 8 and strength 32.
+const ADAPTER_STRENGTH: f64 = 4.0;
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl ModelConfig {
@@ -111,6 +123,19 @@ impl ModelConfig {
         self
     }
 
+    /// The same sizes with adapters of rank `adapters`, or none for 0.
+    #[must_use]
+    pub fn with_adapters(mut self, adapters: usize) -> Self {
+        self.adapters = adapters;
+        self
+    }
+
+    /// What the adapters are, if there are any.
+    pub(crate) fn lora(&self) -> Option<LoraConfig> {
+        let config = LoraConfig { rank: self.adapters, alpha: ADAPTER_STRENGTH * self.adapters as f64, ..LoraConfig::default() };
+        (self.adapters > 0).then_some(config)
+    }
+
     /// A model with fresh weights that depend on `seed` alone.
     ///
     /// # Errors
@@ -144,8 +169,11 @@ impl ModelConfig {
                 return Err(ModelError::Config { field, found: "0".into(), expected: "at least 1".into() });
             }
         }
-        let bounded =
-            positive.into_iter().chain([("encoder_layers", self.encoder_layers), ("decoder_layers", self.decoder_layers)]);
+        let bounded = positive.into_iter().chain([
+            ("encoder_layers", self.encoder_layers),
+            ("decoder_layers", self.decoder_layers),
+            ("adapters", self.adapters),
+        ]);
         for (field, found) in bounded.chain([("channels", self.channels[0].max(self.channels[1]))]) {
             if found > MAX_SIZE {
                 return Err(ModelError::Config { field, found: found.to_string(), expected: format!("at most {MAX_SIZE}") });

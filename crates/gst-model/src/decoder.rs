@@ -6,6 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::ModelConfig;
 use crate::attention::{Block, MASKED, sinusoids};
+use crate::lora::LoraConfig;
 
 /// A pre-norm transformer with tied input and output embeddings.
 #[derive(Module, Debug)]
@@ -31,16 +32,31 @@ impl Decoder {
         }
     }
 
+    /// The same, frozen, with fresh adapters in the attention of every block; in training nothing else of it drops out or moves.
+    pub(crate) fn adapted(self, config: &LoraConfig) -> Self {
+        let frozen = self.freeze();
+        Self { blocks: frozen.blocks.into_iter().map(|block| block.adapted(config)).collect(), ..frozen }
+    }
+
     /// Hidden states, `[batch, audio + text, width]`.
     ///
     /// `audio` `[batch, audio, width]` of which the first `audio_used[b]` count; `texts` the tokens that follow. A sample's
     /// positions run on from its own audio to its own text, whatever padding lies between.
     pub fn forward(&self, audio: Tensor<3>, audio_used: &[usize], texts: &[&[u32]]) -> Tensor<3> {
-        let [batch, audio_length, width] = audio.dims();
-        let device = audio.device();
-        let text_length = texts.iter().map(|text| text.len()).max().unwrap_or(0);
-        let length = audio_length + text_length;
+        let text = self.embedded(texts, &audio.device());
+        let layout = Layout { audio_length: audio.dims()[1], audio_used, texts };
+        self.through_blocks(Tensor::cat(vec![audio, text], 1), &layout)
+    }
 
+    /// Hidden states of texts without any audio, `[batch, text, width]`; that of sample b stands at position `first[b]` and behind, as
+    /// it would after so much audio.
+    pub(crate) fn read(&self, first: &[usize], texts: &[&[u32]], device: &Device) -> Tensor<3> {
+        self.through_blocks(self.embedded(texts, device), &Layout { audio_length: 0, audio_used: first, texts })
+    }
+
+    /// `[batch, text, width]`.
+    fn embedded(&self, texts: &[&[u32]], device: &Device) -> Tensor<3> {
+        let text_length = texts.iter().map(|text| text.len()).max().unwrap_or(0);
         let tokens: Vec<i32> = texts
             .iter()
             .flat_map(|text| {
@@ -48,13 +64,15 @@ impl Decoder {
                 text.iter().map(|&token| i32::try_from(token).unwrap_or(0)).chain(std::iter::repeat_n(0, padding))
             })
             .collect();
-        let tokens = Tensor::<1, Int>::from_data(TensorData::new(tokens, [batch * text_length]), &device);
-        let text = self.embedding.val().select(0, tokens).reshape([batch, text_length, width]);
+        let tokens = Tensor::<1, Int>::from_data(TensorData::new(tokens, [texts.len() * text_length]), device);
+        let text = self.embedding.val().select(0, tokens).reshape([texts.len(), text_length, self.width]);
         // Embeddings are small so that tied logits start small; positions have unit size.
-        let text = text.mul_scalar((width as f64).sqrt());
+        text.mul_scalar((self.width as f64).sqrt())
+    }
 
-        let layout = Layout { audio_length, audio_used, texts, length };
-        let mut x = Tensor::cat(vec![audio, text], 1) + layout.positions(self.width, &device);
+    fn through_blocks(&self, x: Tensor<3>, layout: &Layout<'_>) -> Tensor<3> {
+        let device = x.device();
+        let mut x = x + layout.positions(self.width, &device);
         let mask = layout.mask(&device);
         for block in &self.blocks {
             x = block.forward(x, Some(mask.clone()));
@@ -78,10 +96,18 @@ struct Layout<'a> {
     audio_length: usize,
     audio_used: &'a [usize],
     texts: &'a [&'a [u32]],
-    length: usize,
 }
 
 impl Layout<'_> {
+    fn text_length(&self) -> usize {
+        self.texts.iter().map(|text| text.len()).max().unwrap_or(0)
+    }
+
+    /// Slots of the padded sequence.
+    fn length(&self) -> usize {
+        self.audio_length + self.text_length()
+    }
+
     /// Position of sequence slot `at` in sample `row`, or none for padding.
     fn position(&self, row: usize, at: usize) -> Option<usize> {
         let used = self.audio_used[row];
@@ -94,19 +120,20 @@ impl Layout<'_> {
     }
 
     fn positions(&self, width: usize, device: &Device) -> Tensor<3> {
-        let table = sinusoids(self.length, width);
-        let mut values = vec![0.0f32; self.texts.len() * self.length * width];
+        let length = self.length();
+        let table = sinusoids(self.audio_used.iter().max().unwrap_or(&0) + self.text_length(), width);
+        let mut values = vec![0.0f32; self.texts.len() * length * width];
         for (slot, out) in values.chunks_exact_mut(width).enumerate() {
-            if let Some(position) = self.position(slot / self.length, slot % self.length) {
+            if let Some(position) = self.position(slot / length, slot % length) {
                 out.copy_from_slice(&table[position * width..][..width]);
             }
         }
-        Tensor::from_data(TensorData::new(values, [self.texts.len(), self.length, width]), device)
+        Tensor::from_data(TensorData::new(values, [self.texts.len(), length, width]), device)
     }
 
     /// `[batch, 1, length, length]`: 0 where a slot may look at another, [`MASKED`] elsewhere.
     fn mask(&self, device: &Device) -> Tensor<4> {
-        let (batch, length) = (self.texts.len(), self.length);
+        let (batch, length) = (self.texts.len(), self.length());
         let mut values = vec![MASKED; batch * length * length];
         for row in 0..batch {
             for to in 0..length {

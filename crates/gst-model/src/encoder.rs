@@ -19,7 +19,7 @@ pub(crate) const PATCH: usize = 8;
 pub(crate) const PATCH_STRIDE: usize = 4;
 pub(crate) const MERGE: usize = 2;
 /// Mean and size of normalised log-mels, over 400 clips of speech, music and environment sounds.
-const FEATURE_MEAN: f32 = 0.07;
+pub(crate) const FEATURE_MEAN: f32 = 0.07;
 const FEATURE_SIZE: f32 = 0.5;
 
 /// Log-mel features to encoder frames.
@@ -82,6 +82,11 @@ pub fn encoder_frames(frames: usize) -> usize {
     frames.div_ceil(STRIDE).max(1)
 }
 
+/// A log-mel value at about zero mean and unit size, as the encoder sees it.
+pub(crate) fn normalised(feature: f32) -> f32 {
+    (feature - FEATURE_MEAN) / FEATURE_SIZE
+}
+
 /// Overlapping patches of the features, `[batch, length · bands, 64]`: zero outside a sample, so that padding changes nothing.
 fn patches(batch: &Batch, length: usize, device: &Device) -> Tensor<3> {
     const MARGIN: usize = (PATCH - PATCH_STRIDE) / 2;
@@ -100,7 +105,7 @@ fn patches(batch: &Batch, length: usize, device: &Device) -> Tensor<3> {
                 };
                 let start = first + MARGIN - band;
                 for (value, feature) in line[start..].iter_mut().zip(&frame[first..last]) {
-                    *value = (feature - FEATURE_MEAN) / FEATURE_SIZE;
+                    *value = normalised(*feature);
                 }
             }
         }

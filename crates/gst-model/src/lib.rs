@@ -27,6 +27,7 @@
 //! | [`config`] | the presets and their checked sizes |
 //! | [`encoder`], [`bridge`], [`summary`], [`decoder`] | the parts of a model |
 //! | [`mini`] | the model put together from them |
+//! | [`pretext`] | what encoder and decoder can learn before that |
 //! | [`attention`] | multi-head attention and the pre-norm block |
 //! | [`whisper`], [`beats`] | published audio encoders |
 //! | [`qformer`], [`projector`] | bridges from their frames to a language model |
@@ -54,6 +55,7 @@ pub mod lm;
 pub mod lora;
 pub mod mini;
 pub mod plan;
+pub mod pretext;
 pub mod pretrained;
 pub mod projector;
 pub mod qformer;

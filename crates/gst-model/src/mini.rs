@@ -25,14 +25,23 @@ pub struct MiniAudioLm {
 impl MiniAudioLm {
     /// Fresh weights for sizes that [`ModelConfig::init`] has checked.
     pub(crate) fn new(config: &ModelConfig, device: &Device) -> Self {
+        let (mut encoder, mut decoder) = (Encoder::new(config, device), Decoder::new(config, device));
+        if let Some(adapters) = config.lora() {
+            (encoder, decoder) = (encoder.freeze(), decoder.adapted(&adapters));
+        }
         Self {
-            encoder: Encoder::new(config, device),
+            encoder,
             bridge: WindowBridge::new(config, device),
             summary: Summary::new(config, device),
-            decoder: Decoder::new(config, device),
+            decoder,
             window: config.window,
             vocabulary: config.vocabulary,
         }
+    }
+
+    /// Embeddings of a clip of `frames` log-mel frames, which stand before its question.
+    pub(crate) fn embeddings(&self, frames: usize) -> usize {
+        self.summary.embeddings() + self.bridge.embeddings(encoder_frames(frames))
     }
 
     /// Audio embeddings `[batch, audio, width]` and how many of them each sample uses.
@@ -41,8 +50,7 @@ impl MiniAudioLm {
         let frames = self.encoder.forward(batch, self.window, &device);
         let used: Vec<usize> = batch.frames.iter().map(|&frames| encoder_frames(frames)).collect();
         let audio = Tensor::cat(vec![self.summary.forward(batch, &device), self.bridge.forward(frames, &used)], 1);
-        let embeddings = |frames| self.summary.embeddings() + self.bridge.embeddings(frames);
-        (audio, used.into_iter().map(embeddings).collect())
+        (audio, batch.frames.iter().map(|&frames| self.embeddings(frames)).collect())
     }
 }
 

@@ -29,6 +29,11 @@ pub struct TrainConfig {
     pub model: String,
     /// Folder of the checkpoints that the model is put together from; none for one that trains from scratch.
     pub weights: Option<PathBuf>,
+    /// Folder of `gst pretrain` whose encoder, decoder and tokenizer a model that trains from scratch begins with.
+    pub start: Option<PathBuf>,
+    /// Rank of the adapters that are trained, with bridge and clip statistics, while encoder and decoder stay as `start` has them; 0 to
+    /// train everything.
+    pub adapters: usize,
     /// Tokenizer file; one is trained on the training texts when absent.
     pub tokenizer: Option<PathBuf>,
     /// Tokens of the tokenizer that is trained when none is given.
@@ -106,6 +111,8 @@ impl Default for TrainConfig {
             checks: None,
             model: "mini".into(),
             weights: None,
+            start: None,
+            adapters: 0,
             tokenizer: None,
             vocabulary: 1024,
             device: "cpu".into(),
@@ -206,6 +213,11 @@ impl TrainConfig {
         if self.micro_batch == 0 {
             return refuse("micro_batch", 0.0, "at least 1 sample");
         }
+        if self.adapters > 0 && self.start.is_none() {
+            let expected = "0 without `start`: adapters are trained beside frozen parts, which must have learnt something before \
+                            (--start FOLDER, of `gst pretrain`)";
+            return Err(TrainError::Setting { field: "adapters", found: self.adapters.to_string(), expected });
+        }
         self.augment.check()
     }
 }
@@ -242,6 +254,7 @@ mod tests {
             ("epsilon", TrainConfig { epsilon: 0.0, ..config() }),
             ("ema", TrainConfig { ema: Some(1.0), ..config() }),
             ("evaluate_every_seconds", TrainConfig { evaluate_every_seconds: f64::NAN, ..config() }),
+            ("adapters", TrainConfig { adapters: 8, ..config() }),
         ] {
             let message = config.check().unwrap_err().to_string();
             assert!(message.contains(&format!("`{field}`")), "{message}");

@@ -156,6 +156,28 @@ pub enum TrainError {
         /// Optimizer steps done.
         step: u64,
     },
+    /// What a model is to begin with does not fit.
+    #[error("{}: found {found}; expected {expected}", path.display())]
+    Start {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        found: String,
+        /// What would fit.
+        expected: String,
+    },
+    /// A loss of the pretext is not a number any more.
+    #[error(
+        "pretext, step {step}: the losses are {:?} (masked frames, question text); nothing was written. A lower `learning_rate` usually \
+         helps",
+        losses
+    )]
+    Pretext {
+        /// The optimizer step.
+        step: u64,
+        /// Both losses.
+        losses: [f64; 2],
+    },
     /// More samples are broken than a run may leave out.
     #[error(
         "{broken} broken {split} records of {of}, more than the share of {share} that `max_broken_share` allows; the last: {last}.{} \

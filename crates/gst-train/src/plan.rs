@@ -151,9 +151,10 @@ impl<'a> Plan<'a> {
     }
 }
 
-type Loader = (Arc<Batcher>, Prefetch<u64, Result<StepBatch, TrainError>>);
+pub(crate) type Loader = (Arc<Batcher>, Prefetch<u64, Result<StepBatch, TrainError>>);
 
-fn loader(setup: &Setup, config: &TrainConfig, schedule: &Schedule, from: u64) -> Result<Loader, TrainError> {
+/// Batches of `schedule` from step `from` on, made ahead, and what makes them.
+pub(crate) fn loader(setup: &Setup, config: &TrainConfig, schedule: &Schedule, from: u64) -> Result<Loader, TrainError> {
     let batcher = Arc::new(Batcher::new(setup, schedule, config)?);
     let worker = Arc::clone(&batcher);
     let steps = from..schedule.steps;

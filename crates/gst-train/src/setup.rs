@@ -21,6 +21,7 @@ pub use weights::{WeightFiles, Weights};
 use crate::batches::collate;
 use crate::cores::Cores;
 use crate::device::DeviceName;
+use crate::pretrain::Start;
 use crate::{TrainConfig, TrainError};
 
 /// How often an answer counts beside a question when a tokenizer is trained, so that answers become single tokens first.
@@ -37,6 +38,8 @@ pub struct Setup {
     pub model: AudioModelConfig,
     /// Those checkpoints.
     pub weights: Option<Weights>,
+    /// What a model that trains from scratch begins with instead of fresh weights.
+    pub start: Option<Start>,
     /// Most samples of one forward pass of an evaluation.
     pub evaluation_batch: usize,
     /// The device, with autodiff on.
@@ -69,6 +72,11 @@ impl Setup {
             let expected = "none: this model trains from scratch";
             return Err(TrainError::Setting { field: "weights", found: path.display().to_string(), expected });
         }
+        if let (Some(_), Some(path)) = (&weights, &config.start) {
+            let expected = "none: this model begins with its checkpoints";
+            return Err(TrainError::Setting { field: "start", found: path.display().to_string(), expected });
+        }
+        let start = config.start.as_deref().map(Start::open).transpose()?;
         let params = OpenParams {
             only: (!config.only.is_empty()).then(|| config.only.clone()),
             validation_share: config.validation_share,
@@ -82,7 +90,7 @@ impl Setup {
         let (model, mut source) = match (&weights, model) {
             (Some(weights), model) => (model, pretrained_source(weights, collection, config)?),
             (None, AudioModelConfig::Mini(model)) => {
-                let (model, source) = own_source(model, collection, config)?;
+                let (model, source) = own_source(model, collection, config, start.as_ref())?;
                 (AudioModelConfig::Mini(model), source)
             }
             (None, AudioModelConfig::Pretrained(preset)) => return Err(no_weights(&preset)),
@@ -92,7 +100,7 @@ impl Setup {
             source = source.with_disk_cache(Arc::new(DiskCache::open(folder, config.cache_dir_gib << 30)?));
         }
         let evaluation_batch = if weights.is_some() { config.micro_batch } else { EVALUATION_BATCH };
-        Ok(Self { source, model, weights, evaluation_batch, device, on_cpu, cores, fingerprint })
+        Ok(Self { source, model, weights, start, evaluation_batch, device, on_cpu, cores, fingerprint })
     }
 
     /// The datasets, sorted by name.
@@ -128,11 +136,20 @@ impl Setup {
         match (&self.weights, &self.model) {
             (Some(weights), _) => Ok(AudioModel::Pretrained(weights.model(seed, &self.device)?)),
             (None, AudioModelConfig::Mini(model)) => {
-                let again = self.device.gradient_checkpointing_strategy() == Some(GradientCheckpointingStrategy::Balanced);
-                Ok(AudioModel::Mini(model.init(seed, &in_training(Device::flex(), again))?.fork(&self.device)))
+                let mut model = model.init(seed, &self.drawing())?;
+                if let Some(start) = &self.start {
+                    start.give(&mut model)?;
+                }
+                Ok(AudioModel::Mini(model.fork(&self.device)))
             }
             (None, AudioModelConfig::Pretrained(preset)) => Err(no_weights(preset)),
         }
+    }
+
+    /// Where weights are drawn: on the CPU, so that they do not depend on the device.
+    pub(crate) fn drawing(&self) -> Device {
+        let again = self.device.gradient_checkpointing_strategy() == Some(GradientCheckpointingStrategy::Balanced);
+        in_training(Device::flex(), again)
     }
 
     /// Parameters and memory of a step of `load` on this device.
@@ -149,12 +166,15 @@ impl Setup {
         })
     }
 
-    /// `document` with the hashes of what is opened here: the data and, where there are any, the checkpoints.
+    /// `document` with the hashes of what is opened here: the data and, where there are any, the checkpoints or what a model begins with.
     ///
     /// # Errors
     /// [`TrainError::Io`] when a checkpoint cannot be read.
     pub fn sign<T: Artifact>(&self, document: Document<T>) -> Result<Document<T>, TrainError> {
-        let document = document.from_source("data", self.fingerprint.clone());
+        let mut document = document.from_source("data", self.fingerprint.clone());
+        if let Some(start) = &self.start {
+            document = document.from_source("start", start.hash());
+        }
         match &self.weights {
             Some(weights) => Ok(document.from_source("weights", weights.files()?.hash())),
             None => Ok(document),
@@ -190,12 +210,17 @@ fn own_source(
     model: ModelConfig,
     collection: Collection,
     config: &TrainConfig,
+    start: Option<&Start>,
 ) -> Result<(ModelConfig, ExampleSource), TrainError> {
-    let tokenizer = match &config.tokenizer {
-        Some(path) => TextTokenizer::from_file(path)?,
+    if let (Some(start), Some(given)) = (start, &config.tokenizer) {
+        start.check_tokenizer(given)?;
+    }
+    let tokenizer = match config.tokenizer.clone().or_else(|| start.map(Start::tokenizer)) {
+        Some(path) => TextTokenizer::from_file(&path)?,
         None => TextTokenizer::try_train(training_texts(&collection, ANSWER_WEIGHT), config.vocabulary)?,
     };
-    let model = model.with_vocabulary(tokenizer.vocab_size());
+    let model = model.with_vocabulary(tokenizer.vocab_size()).with_adapters(config.adapters);
+    start.map_or(Ok(()), |start| start.check_sizes(&model))?;
     let mel = LogMel::new(model.mels)?;
     Ok((model, ExampleSource::new(Arc::new(collection), Arc::new(tokenizer), mel)))
 }

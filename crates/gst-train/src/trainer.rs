@@ -117,6 +117,7 @@ impl<'a> Trainer<'a> {
         if let Some((_, state)) = &from {
             let fingerprint = state.made_from.get("data").map_or("", String::as_str);
             differences.extend(difference::of_data(&own.body, fingerprint, setup));
+            differences.extend(difference::of_start(&state.made_from, setup));
         }
         differences.extend(folder.model()?.map_or(Ok(Vec::new()), |model| difference::of_models(&model, &setup.model))?);
         if let Some(given) = schedule {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::fingerprint::hash;
-use super::settings::{Data, Grouping, Probe, Settings};
+use super::settings::{Data, Grouping, Pretrain, Probe, Settings};
 
 /// Stands for the data folder in recorded commands, so that they and their hash hold on any machine.
 pub(crate) const DATA: &str = "DATA";
@@ -96,7 +96,7 @@ pub(crate) fn generation(settings: &Settings, gst_version: &str) -> Option<Job> 
     })
 }
 
-/// Every other job, seed by seed: affinity, groupings, then the cells, so that a stopped experiment has whole seeds to compare.
+/// Every other job, seed by seed: the pretext, affinity, groupings, then the cells, so that a stopped experiment has whole seeds to compare.
 pub(crate) fn jobs(settings: &Settings, ground: &Ground) -> Vec<Job> {
     let mut plan = Plan { settings, ground, jobs: Vec::new() };
     for seed in settings.seed_list() {
@@ -113,6 +113,7 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     fn seed(&mut self, seed: u64) {
+        let pretrained = self.settings.pretrain.as_ref().map(|pretrain| self.pretrain(seed, pretrain));
         let mut probes: Vec<(Option<Probe>, usize)> = Vec::new();
         let mut groupings: BTreeMap<String, usize> = BTreeMap::new();
         for name in &self.settings.strategies {
@@ -121,7 +122,7 @@ impl Plan<'_> {
             let grouping = grouped.then(|| {
                 let known = probes.iter().find(|(probe, _)| *probe == arm.probe).map(|(_, index)| *index);
                 let probe = known.unwrap_or_else(|| {
-                    let index = self.affinity(seed, name, arm.probe.as_ref());
+                    let index = self.affinity(seed, name, arm.probe.as_ref(), pretrained);
                     probes.push((arm.probe.clone(), index));
                     index
                 });
@@ -132,18 +133,51 @@ impl Plan<'_> {
                     self.grouping(seed, file, grouping, probe)
                 })
             });
-            self.cell(seed, name, grouping);
+            self.cell(seed, name, grouping, pretrained);
         }
     }
 
+    /// What every probe and cell of a seed starts with.
+    fn pretrain(&mut self, seed: u64, pretrain: &Pretrain) -> usize {
+        let Settings { training, data, .. } = self.settings;
+        let out = pretrained_in(seed);
+        let mut command = words(&["pretrain", "--data", DATA]);
+        let mut files = self.model(&mut command);
+        let batch_size = pretrain.batch_size.unwrap_or(training.batch_size);
+        command.extend(words(&["--steps", &pretrain.steps.to_string(), "--batch-size", &batch_size.to_string(), "--out", &out]));
+        option(&mut command, "--learning-rate", pretrain.learning_rate);
+        files.extend(config_file(&mut command, &training.config, None));
+        data_options(&mut command, data);
+        self.finish(&mut command, seed);
+        self.push(Job {
+            label: format!("pretext, seed {seed}"),
+            record: format!("{out}.cell.json").into(),
+            log: format!("{out}.log.txt").into(),
+            result: format!("{out}/pretrained.json").into(),
+            folder: Some(out.into()),
+            files,
+            key: String::new(),
+            commands: vec![command],
+            needs: None,
+            steps: None,
+        })
+    }
+
+    /// What a model starts with, and what is trained of it.
+    fn start(&self, command: &mut Vec<String>, seed: u64) {
+        option(command, "--start", self.settings.pretrain.is_some().then(|| pretrained_in(seed)));
+        option(command, "--adapters", self.settings.training.adapters);
+    }
+
     /// The probe of the experiment, or that of an arm.
-    fn affinity(&mut self, seed: u64, name: &str, own: Option<&Probe>) -> usize {
+    fn affinity(&mut self, seed: u64, name: &str, own: Option<&Probe>, pretrained: Option<usize>) -> usize {
         let probe = own.unwrap_or(&self.settings.probe);
         let (file, of) =
             if own.is_some() { (format!("affinity-{name}"), format!(" of {name}")) } else { ("affinity".into(), String::new()) };
         let out = format!("seeds/{seed}/{file}.json");
         let mut command = words(&["affinity", "--data", DATA]);
         let mut files = self.model(&mut command);
+        self.start(&mut command, seed);
         command.extend(words(&["--metric", &probe.metric, "--out", &out]));
         option(&mut command, "--warmup-steps", probe.warmup_steps);
         option(&mut command, "--batches", probe.batches);
@@ -152,7 +186,7 @@ impl Plan<'_> {
         data_options(&mut command, &self.settings.data);
         command.extend(probe.arguments.iter().cloned());
         self.finish(&mut command, seed);
-        self.planning(format!("affinity{of}, seed {seed}"), out, command, files, None)
+        self.planning(format!("affinity{of}, seed {seed}"), out, command, files, pretrained)
     }
 
     /// What to train: a preset, or the experiment's own model in a file; and where its checkpoints lie.
@@ -205,7 +239,7 @@ impl Plan<'_> {
         })
     }
 
-    fn cell(&mut self, seed: u64, name: &str, grouping: Option<usize>) {
+    fn cell(&mut self, seed: u64, name: &str, grouping: Option<usize>, pretrained: Option<usize>) {
         let Settings { training, data, .. } = self.settings;
         let arm = self.settings.arm(name);
         let folder = format!("runs/{name}/seed-{seed}");
@@ -229,6 +263,7 @@ impl Plan<'_> {
 
         let mut train = words(&["train", "--data", DATA]);
         let mut files = self.model(&mut train);
+        self.start(&mut train, seed);
         train.extend(words(&["--schedule", &plan, "--out", &folder]));
         files.extend(config_file(&mut train, &training.config, arm.rate.as_ref().or(training.rate.as_ref())));
         option(&mut train, "--learning-rate", arm.learning_rate.or(training.learning_rate));
@@ -246,7 +281,8 @@ impl Plan<'_> {
             files,
             key: String::new(),
             commands: vec![schedule, train],
-            needs: grouping,
+            // Groups come of a probe, which needs the same.
+            needs: grouping.or(pretrained),
             steps: Some(steps),
         });
     }
@@ -263,6 +299,11 @@ impl Plan<'_> {
         self.jobs.push(job);
         self.jobs.len() - 1
     }
+}
+
+/// The folder that `gst pretrain` makes for a seed.
+fn pretrained_in(seed: u64) -> String {
+    format!("seeds/{seed}/pretrained")
 }
 
 /// Whether a strategy reads groups, and so needs the probe.

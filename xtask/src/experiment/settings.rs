@@ -42,6 +42,9 @@ pub(crate) struct Settings {
     /// A model of your own, with the keys that `gst model show` prints, in the place of the preset in `training`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<toml::Table>,
+    /// Trains encoder and decoder on a pretext first, once a seed; every probe and every cell of that seed starts with what comes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pretrain: Option<Pretrain>,
     /// How the affinity is measured.
     #[serde(default)]
     pub(crate) probe: Probe,
@@ -152,6 +155,10 @@ pub(crate) struct Training {
     pub(crate) steps: u64,
     /// Samples a step.
     pub(crate) batch_size: u64,
+    /// Rank of the adapters that are trained, with bridge and clip statistics, while the rest stays as `[pretrain]` left it; everything is
+    /// trained when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) adapters: Option<u64>,
     /// Peak learning rate; the preset's own when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) learning_rate: Option<f64>,
@@ -167,6 +174,20 @@ pub(crate) struct Training {
     /// Keys of a run's `config.toml` for which there is no key above, told to `gst affinity` and `gst train` alike.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     pub(crate) config: toml::Table,
+}
+
+/// Settings of `gst pretrain`. Its learning rate has the shape that `training.config` says, whatever `training.rate` is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pretrain {
+    /// Optimizer steps.
+    pub(crate) steps: u64,
+    /// Peak learning rate; the program's own choice when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) learning_rate: Option<f64>,
+    /// Samples a step; as many as in training when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) batch_size: Option<u64>,
 }
 
 /// Settings of `gst affinity`.
@@ -310,6 +331,19 @@ impl Settings {
         }
         if self.training.steps == 0 {
             bail!("training.steps = 0: an experiment needs at least one step");
+        }
+        if self.pretrain.as_ref().is_some_and(|pretrain| pretrain.steps == 0) {
+            bail!("pretrain.steps = 0: leave the table [pretrain] out to train from scratch");
+        }
+        if self.training.adapters.is_some_and(|rank| rank > 0) && self.pretrain.is_none() {
+            bail!(
+                "training.adapters without a table [pretrain]: what is frozen beside adapters must have learnt something before"
+            );
+        }
+        for key in ["start", "adapters"] {
+            if self.training.config.contains_key(key) {
+                bail!("training.config.{key}: say it by the table [pretrain] and by training.adapters");
+            }
         }
         if self.data.limit.is_some() && self.data.regime.is_some() {
             bail!("data.limit and data.regime say the same thing: give one of them");

@@ -268,6 +268,7 @@ fn plan(folder: &Path) -> Result<Plan> {
         }
     }
     // `gst affinity` comes before `gst group` in the alphabet too.
-    plan.commands.sort();
+    // In the order in which they were run: the pretext first.
+    plan.commands.sort_by_key(|command| (!command.starts_with("gst pretrain"), command.clone()));
     Ok(plan)
 }

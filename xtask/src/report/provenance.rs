@@ -6,6 +6,7 @@ use super::artifacts::RunResult;
 use super::evidence::Evidence;
 use super::number::{count, short_hash};
 use super::table::{Cell, Table};
+use crate::experiment::Settings;
 
 /// Name and value of the facts at the head of a report.
 pub(crate) fn facts(evidence: &Evidence) -> Vec<(String, String)> {
@@ -28,6 +29,7 @@ pub(crate) fn facts(evidence: &Evidence) -> Vec<(String, String)> {
         "probe",
         evidence.plans.values().filter_map(|plan| plan.affinity.as_ref()).map(|affinity| probe(&affinity.body)).collect(),
     );
+    put("pretext", evidence.manifest.iter().filter_map(|manifest| pretext(&manifest.settings)).collect());
     put("data (sha256)", results.iter().filter_map(|result| result.made_from.get("data")).map(|hash| short_hash(hash)).collect());
     let versions = results.iter().flat_map(|result| &result.versions).map(|(name, version)| format!("{name} {}", plain(version)));
     let stated = evidence.runs.iter().filter_map(|run| run.record.as_ref()).map(|record| record.gst_version.clone());
@@ -65,6 +67,23 @@ fn probe(affinity: &super::artifacts::Affinity) -> String {
         probe.batch_size,
         count(probe.cost.samples)
     )
+}
+
+/// What every cell started with, and who is charged for it.
+fn pretext(settings: &Settings) -> Option<String> {
+    let Settings { pretrain, training, .. } = settings;
+    let pretrain = pretrain.as_ref()?;
+    let samples = pretrain.steps.saturating_mul(pretrain.batch_size.unwrap_or(training.batch_size));
+    let trained = match training.adapters {
+        Some(rank) if rank > 0 => format!("then only bridge, clip statistics and adapters of rank {rank} were trained"),
+        _ => "then everything was trained".to_string(),
+    };
+    Some(format!(
+        "masked frames and questions for {} steps ({} samples), one model a seed, from which every probe and cell of the seed started; \
+         {trained}. The same for every strategy, so charged to none",
+        count(pretrain.steps as f64),
+        count(samples as f64)
+    ))
 }
 
 /// One row a cell: what it was made from.

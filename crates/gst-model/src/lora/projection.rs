@@ -60,14 +60,7 @@ impl Projection {
     /// Attaches a fresh adapter, in place of one that is there.
     pub fn adapt(&mut self, config: &LoraConfig) {
         let [output, input] = self.weight.lazy_shape().dims();
-        let device = self.weight.lazy_device();
-        let bound = 1.0 / (input as f64).sqrt();
-        self.lora = Some(Adapter {
-            lora_a: Initializer::Uniform { min: -bound, max: bound }.init([config.rank, input], &device),
-            lora_b: Initializer::Zeros.init([output, config.rank], &device),
-            scale: config.scale(),
-            dropout: Dropout::new(config.dropout),
-        });
+        self.lora = Some(Adapter::new(input, output, config, &self.weight.lazy_device()));
     }
 
     /// The adapter, if there is one.
@@ -91,6 +84,17 @@ impl Projection {
 }
 
 impl Adapter {
+    /// A fresh adapter of a layer of `input` and `output` values.
+    pub(crate) fn new(input: usize, output: usize, config: &LoraConfig, device: &Device) -> Self {
+        let bound = 1.0 / (input as f64).sqrt();
+        Self {
+            lora_a: Initializer::Uniform { min: -bound, max: bound }.init([config.rank, input], device),
+            lora_b: Initializer::Zeros.init([output, config.rank], device),
+            scale: config.scale(),
+            dropout: Dropout::new(config.dropout),
+        }
+    }
+
     /// The factor that is applied first, `[rank, input]`.
     #[must_use]
     pub fn a(&self) -> Tensor<2> {
@@ -103,13 +107,22 @@ impl Adapter {
         self.lora_b.val()
     }
 
+    /// [`Adapter::forward`] over `[batch, length, input]`.
+    pub(crate) fn over_rows(&self, x: Tensor<3>) -> Tensor<3> {
+        let [batch, length, input] = x.dims();
+        let y = self.forward(x.reshape([batch * length, input]));
+        let output = y.dims()[1];
+        y.reshape([batch, length, output])
+    }
+
     /// Values that go in and come out.
     pub(crate) fn sizes(&self) -> [usize; 2] {
         let ([_, input], [output, _]) = (self.lora_a.lazy_shape().dims(), self.lora_b.lazy_shape().dims());
         [input, output]
     }
 
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    /// What is added to the layer's output, `[rows, input]` → `[rows, output]`.
+    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let dtype = x.dtype();
         // Adapters are trained in f32 whatever the frozen weights are held in.
         let x = self.dropout.forward(x.cast(DType::F32));

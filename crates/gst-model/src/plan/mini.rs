@@ -16,11 +16,23 @@ impl Plan {
         load.check()?;
         let model = config.lazy(device)?;
         let sizes = Sizes::new(config, &load);
+        let (mut encoder, mut decoder) = (Part::trained("encoder", &model.encoder), Part::trained("decoder", &model.decoder));
+        let mut heard = sizes.encoder();
+        if config.adapters > 0 {
+            // Nothing before the bridge is walked back through.
+            heard.kept = 0.0;
+            encoder = Part::frozen("encoder", &model.encoder, Number::F32);
+            let factor = (config.adapters * config.width) as u64;
+            // Two factors of two adapters in each block.
+            let adapters = Part::of_trained("decoder", 4 * factor * config.decoder_layers as u64, factor);
+            let (parameters, weights) = (decoder.parameters, decoder.weights);
+            decoder = Part { parameters, weights, ..adapters };
+        }
         let parts = vec![
-            Part::trained("encoder", &model.encoder).with_activations(sizes.encoder(), Number::F32),
+            encoder.with_activations(heard, Number::F32),
             Part::trained("bridge", &model.bridge).with_activations(sizes.bridge(), Number::F32),
             Part::trained("summary", &model.summary).with_activations(sizes.summary(), Number::F32),
-            Part::trained("decoder", &model.decoder).with_activations(sizes.decoder(), Number::F32),
+            decoder.with_activations(sizes.decoder(), Number::F32),
             Part { name: "logits".into(), ..Part::default() }.with_activations(sizes.logits(), Number::F32),
         ];
         Self::new(load, parts)

@@ -39,6 +39,8 @@ impl EvaluateArgs {
         config.data = self.data.unwrap_or(config.data);
         config.device = shared.device.clone().unwrap_or(config.device);
         config.weights = self.weights.or(config.weights);
+        // What it began with is in its checkpoints.
+        (config.start, config.adapters) = (None, 0);
         let setup = settings::open(&folder.opened(&config))?;
         let trained = folder.load(self.step, config.weights.as_deref(), &setup.device)?;
         let all: Vec<usize> = (0..setup.datasets().len()).collect();

@@ -15,6 +15,8 @@ mod group;
 mod measured;
 #[cfg(feature = "model")]
 mod model;
+#[cfg(feature = "model")]
+mod pretrain;
 mod saved;
 mod schedule;
 #[cfg(feature = "model")]
@@ -77,6 +79,9 @@ enum Command {
     /// Plan which datasets are trained on when.
     Schedule(schedule::ScheduleArgs),
     #[cfg(feature = "model")]
+    /// Train encoder and decoder on a pretext, for runs to start with.
+    Pretrain(pretrain::PretrainArgs),
+    #[cfg(feature = "model")]
     /// Train a model by a schedule.
     Train(train::TrainArgs),
     #[cfg(feature = "model")]
@@ -106,6 +111,8 @@ impl Cli {
             Command::Affinity(args) => args.run(shared),
             Command::Group(args) => args.run(shared),
             Command::Schedule(args) => args.run(shared),
+            #[cfg(feature = "model")]
+            Command::Pretrain(args) => args.run(shared),
             #[cfg(feature = "model")]
             Command::Train(args) => args.run(shared),
             #[cfg(feature = "model")]

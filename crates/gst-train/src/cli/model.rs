@@ -55,6 +55,9 @@ pub(crate) struct PlanArgs {
     /// Answer tokens of each sample, end-of-sequence included.
     #[arg(long, value_name = "N", default_value_t = 8)]
     answer_tokens: usize,
+    /// Rank of the adapters that are trained while encoder and decoder are frozen, where the model's checkpoints do not say it.
+    #[arg(long, value_name = "RANK", default_value_t = 0)]
+    adapters: usize,
     /// Tokens of the tokenizer, where the model has none of its own.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().vocabulary)]
     vocabulary: usize,
@@ -85,7 +88,7 @@ impl PlanArgs {
     fn run(self, shared: &Shared) -> anyhow::Result<()> {
         let mut config = AudioModelConfig::open(&self.model)?;
         if let Some(config) = config.mini_mut() {
-            config.vocabulary = self.vocabulary;
+            (config.vocabulary, config.adapters) = (self.vocabulary, self.adapters);
         }
         let load = Load { batch: self.batch, seconds: self.seconds, prompt: self.prompt_tokens, answer: self.answer_tokens };
         let device = shared.device.as_deref().unwrap_or("cpu").parse::<DeviceName>()?.open()?;

@@ -25,6 +25,12 @@ pub(crate) struct Settings {
     /// Folder of the checkpoints that a pretrained model is put together from.
     #[arg(long, value_name = "DIR")]
     weights: Option<PathBuf>,
+    /// Folder of `gst pretrain`: a model that trains from scratch begins with its encoder, decoder and tokenizer.
+    #[arg(long, value_name = "DIR")]
+    start: Option<PathBuf>,
+    /// With --start: train bridge, clip statistics and adapters of this rank only; 0 trains everything [default: 0].
+    #[arg(long, value_name = "RANK")]
+    adapters: Option<usize>,
     /// Tokenizer file; one is trained on the training texts when absent.
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
@@ -95,6 +101,8 @@ impl Settings {
         config.only = self.only.clone().unwrap_or(config.only);
         config.model = self.model.clone().unwrap_or(config.model);
         config.weights = self.weights.clone().or(config.weights);
+        config.start = self.start.clone().or(config.start);
+        config.adapters = self.adapters.unwrap_or(config.adapters);
         config.validation_share = self.validation_share.unwrap_or(config.validation_share);
         config.limit = self.limit.or(config.limit);
         config.exclude_overlap |= self.exclude_overlap;

@@ -1,5 +1,6 @@
 //! What differs between a run and what it is to be continued with.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use gst_schedule::Schedule;
@@ -9,13 +10,15 @@ use serde_json::Value;
 use gst_data::Split;
 use gst_model::AudioModelConfig;
 
+use crate::pretrain::Start;
 use crate::{Setup, TrainConfig, TrainError};
 
-/// Settings that may change when a run goes on: where data and checkpoints lie and how they are read, the device, what is saved
+/// Settings that may change when a run goes on: where data, checkpoints and what it began with lie and how they are read, the device, what is saved
 /// and when it is enough. None of them moves a sample or (the device aside) a bit.
 const FREE: &[&str] = &[
     "data",
     "weights",
+    "start",
     "checks",
     "device",
     "gradient_checkpointing",
@@ -101,6 +104,14 @@ pub fn of_data(schedule: &Schedule, fingerprint: &str, setup: &Setup) -> Vec<Dif
         }
     }
     found
+}
+
+/// Whether `setup` begins with what the run began with, whose sources are `made_from`.
+#[must_use]
+pub fn of_start(made_from: &BTreeMap<String, String>, setup: &Setup) -> Option<Difference> {
+    let show = |hash: Option<&str>| hash.unwrap_or("none").to_owned();
+    let (run, given) = (made_from.get("start").map(String::as_str), setup.start.as_ref().map(Start::hash));
+    (run != given.as_deref()).then(|| Difference { field: "start".into(), run: show(run), given: show(given.as_deref()) })
 }
 
 fn value(of: &impl Serialize) -> Result<Value, TrainError> {

@@ -70,6 +70,7 @@ impl Fork {
         let mut changed = difference::of_settings(&source.config()?, config)?;
         let fingerprint = state.made_from.get("data").map_or("", String::as_str);
         changed.extend(difference::of_data(&before.body, fingerprint, setup));
+        changed.extend(difference::of_start(&state.made_from, setup));
         source.check_weights(setup.weights.as_ref())?;
         let (planned, after) = match schedule {
             Some(given) => {
@@ -98,7 +99,7 @@ impl Fork {
         let _lock = target.lock()?;
         target.begin(setup, config, &after)?;
         let bytes = copy_metrics(source, target, state.body.ledger.metrics_bytes)?;
-        let made_from = state.made_from.into_iter().chain([("data".to_owned(), setup.fingerprint.clone())]).collect();
+        let made_from = setup.sign(Document { made_from: state.made_from, body: fork.clone() })?.made_from;
         let state = Document { made_from, body: carried(state.body, planned, config, &before.body, &after.body, bytes) };
         let mut names = checkpoint.files()?;
         names.retain(|name| ![SCHEDULE, STATE].contains(&name.as_str()));

@@ -54,6 +54,7 @@ impl Plan {
             }
             None => command.push(training.model.clone()),
         }
+        command.extend(training.adapters.iter().flat_map(|rank| ["--adapters".to_string(), rank.to_string()]));
         let usual: Self = ask.json(&command)?;
         let (seconds, length) = usual.seconds(survey);
         let batch = micro_batch(settings).unwrap_or(usual.load().batch).min(training.batch_size);

@@ -119,7 +119,7 @@ impl Page<'_> {
 
     /// What the table leaves out.
     fn beside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { training, strategies, probe, .. } = self.settings;
+        let Settings { training, strategies, pretrain, probe, .. } = self.settings;
         let validation = self.survey.sum(|dataset| dataset.validation);
         let test = self.survey.sum(|dataset| dataset.test);
         let heard = training.evaluate_every.zip(validation).zip(test).map(|((every, validation), test)| {
@@ -128,6 +128,9 @@ impl Page<'_> {
         });
         let heard = heard.unwrap_or_else(|| UNKNOWN.to_string());
         writeln!(f, "  Beside it: evaluation, about {heard} records heard in a run of {} steps;", count(training.steps as f64))?;
+        if let Some(pretrain) = pretrain {
+            writeln!(f, "  the pretext in each seed, {} steps that all its cells share;", count(pretrain.steps as f64))?;
+        }
         let mut probes: Vec<_> = Vec::new();
         for arm in strategies.iter().map(|name| self.settings.arm(name)).filter(|arm| reads_groups(&arm.strategy)) {
             let own = arm.probe.unwrap_or_else(|| probe.clone());

@@ -69,6 +69,7 @@ fn measure(settings: &Settings, ask: &Ask, data: &Path) -> Result<f64> {
     few.seeds = 1;
     few.training.steps = STEPS;
     few.training.evaluate_every = Some(0);
+    few.pretrain.iter_mut().for_each(|pretrain| pretrain.steps = 1);
     for (flag, value) in [("--checkpoint-every", "0"), ("--keep-best", "false")] {
         if !few.training.arguments.iter().any(|argument| argument == flag) {
             few.training.arguments.extend([flag.to_string(), value.to_string()]);

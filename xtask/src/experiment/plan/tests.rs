@@ -192,3 +192,45 @@ fn an_arm_with_a_probe_of_its_own_is_not_charged_with_that_of_others() {
         assert_eq!(jobs[grouping.needs.unwrap()].result, PathBuf::from("seeds/0/affinity-t2.json"));
     }
 }
+
+#[test]
+fn what_a_seed_starts_with_is_made_once_and_read_by_its_probe_and_every_cell() {
+    let pretrained = |change: fn(&mut Settings)| {
+        plan(|s| {
+            s.seeds = 2;
+            s.strategies.push("again".into());
+            let arm = super::super::settings::Arm { strategy: "mix-all".into(), seed_offset: 500, ..Default::default() };
+            s.arms.insert("again".into(), arm);
+            s.pretrain = Some(Pretrain { steps: 40, learning_rate: Some(0.003), batch_size: None });
+            s.training.adapters = Some(8);
+            s.training.rate = Some("constant".into());
+            change(s);
+        })
+    };
+    let jobs = pretrained(|_| {});
+    let batch_size = Settings::built_in("quick").unwrap().training.batch_size;
+    for seed in [0, 1] {
+        let made: Vec<_> = jobs.iter().filter(|job| job.label == format!("pretext, seed {seed}")).collect();
+        let [pretext] = made[..] else { panic!("{made:?}") };
+        let command = pretext.commands[0].join(" ");
+        let expected = format!(
+            "pretrain --data DATA --model mini --steps 40 --batch-size {batch_size} --out seeds/{seed}/pretrained --learning-rate 0.003"
+        );
+        assert!(command.starts_with(&expected) && command.ends_with(&format!("--seed {seed} --device cpu")), "{command}");
+        assert!(!command.contains("constant"), "{command}");
+    }
+    let started = |job: &Job| job.commands.last().unwrap().join(" ").contains("--start seeds/0/pretrained --adapters 8");
+    let of_seed: Vec<_> = jobs.iter().filter(|job| job.label.ends_with("seed 0")).collect();
+    for job in &of_seed {
+        assert_eq!(started(job), job.label.starts_with("affinity") || job.steps.is_some(), "{}", job.label);
+        let mut at = *job;
+        while let Some(needed) = at.needs {
+            at = &jobs[needed];
+        }
+        assert_eq!(at.label, "pretext, seed 0", "{} needs it, and be it through others", job.label);
+    }
+    let other = pretrained(|s| s.pretrain.as_mut().unwrap().steps = 41);
+    for (job, other) in jobs.iter().zip(&other) {
+        assert_ne!(job.key, other.key, "{}", job.label);
+    }
+}

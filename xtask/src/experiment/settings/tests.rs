@@ -25,12 +25,14 @@ fn quick_is_what_the_readme_promises() {
 fn what_cannot_be_run_is_refused() {
     let valid = Settings::built_in("quick").unwrap();
     type Break = fn(&mut Settings);
-    let broken: [(&str, Break); 5] = [
+    let broken: [(&str, Break); 7] = [
         ("no strategies", |s| s.strategies.clear()),
         ("folder", |s| s.strategies.push("../escape".into())),
         ("twice", |s| s.strategies.push("mix-all".into())),
         ("seeds = 0", |s| s.seeds = 0),
         ("folder", |s| s.name = "..".into()),
+        ("[pretrain]", |s| s.training.adapters = Some(8)),
+        ("pretrain.steps = 0", |s| s.pretrain = Some(Pretrain { steps: 0, learning_rate: None, batch_size: None })),
     ];
     for (expected, breaks) in broken {
         let mut settings = valid.clone();

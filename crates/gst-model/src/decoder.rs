@@ -48,10 +48,10 @@ impl Decoder {
         self.through_blocks(Tensor::cat(vec![audio, text], 1), &layout)
     }
 
-    /// Hidden states of texts without any audio, `[batch, text, width]`; that of sample b stands at position `first[b]` and behind, as
-    /// it would after so much audio.
-    pub(crate) fn read(&self, first: &[usize], texts: &[&[u32]], device: &Device) -> Tensor<3> {
-        self.through_blocks(self.embedded(texts, device), &Layout { audio_length: 0, audio_used: first, texts })
+    /// [`Decoder::forward`] with words in the place of audio.
+    pub(crate) fn read(&self, words: &[&[u32]], texts: &[&[u32]], device: &Device) -> Tensor<3> {
+        let used: Vec<usize> = words.iter().map(|words| words.len()).collect();
+        self.forward(self.embedded(words, device), &used, texts)
     }
 
     /// `[batch, text, width]`.

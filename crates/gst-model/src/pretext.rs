@@ -1,8 +1,11 @@
-//! A pretext task: what encoder and decoder can learn from sounds and questions before any answer is shown.
+//! A pretext: what encoder and decoder can learn from sounds and questions before any answer is shown.
 //!
-//! Encoder: spans of log-mel frames are hidden, and a linear layer, thrown away afterwards, says from the encoder's output what stood
-//! there (masked prediction, as in Baevski et al. 2020, arXiv 2006.11477, and He et al. 2021, arXiv 2111.06377; here of log-mels).
-//! Decoder: each token of a question from those before it, without the sound. No answer is looked at.
+//! - *Masked frames.* Spans of log-mel frames are hidden, and a linear layer, thrown away afterwards, says from the encoder's output what
+//!   stood there (masked prediction, as in Baevski et al. 2020, arXiv 2006.11477, and He et al. 2021, arXiv 2111.06377; here of log-mels).
+//! - *Question text.* The decoder tells each token of a question from those before it, without the sound.
+//! - *Repeated word.* Where the sound's embeddings will stand, a token drawn from the whole vocabulary stands instead; behind the question
+//!   the decoder says it and ends. So it can say every token before it is frozen, also those that only answers have, and to answer is to
+//!   put the right word in the sound's place: what a bridge to a frozen language model learns.
 
 use std::path::Path;
 
@@ -34,13 +37,15 @@ pub struct Pretext {
     head: Linear,
 }
 
-/// Sums over a batch, to be divided by what they are sums of.
+/// Sums over a batch, each `[1]`; [`Exercise::counts`] says of how many values.
 #[derive(Debug, Clone)]
 pub struct PretextLosses {
-    /// Squared errors of the hidden log-mel values, `[1]`.
+    /// Squared errors of the hidden log-mel values.
     pub masked_frames: Tensor<1>,
-    /// Cross-entropies of the questions' tokens in nats, `[1]`.
+    /// Cross-entropies of the questions' tokens in nats.
     pub question_text: Tensor<1>,
+    /// Those of the repeated words, end-of-sequence included.
+    pub repeated_word: Tensor<1>,
 }
 
 impl Pretext {
@@ -55,40 +60,48 @@ impl Pretext {
         Ok(pretext)
     }
 
-    /// Both losses of `batch`, of which `masks` hides some.
-    pub fn losses(&self, batch: &Batch, masks: &Masks) -> PretextLosses {
+    /// The losses of `batch` in `exercise`, which was drawn for it.
+    pub fn losses(&self, batch: &Batch, exercise: &Exercise) -> PretextLosses {
         let device = self.devices().into_iter().next().unwrap_or_default();
-        PretextLosses {
-            masked_frames: self.masked_frames(batch, masks, &device),
-            question_text: self.question_text(batch, &device),
-        }
+        let (question_text, repeated_word) = self.texts(batch, exercise, &device);
+        PretextLosses { masked_frames: self.masked_frames(batch, exercise, &device), question_text, repeated_word }
     }
 
-    fn masked_frames(&self, batch: &Batch, masks: &Masks, device: &Device) -> Tensor<1> {
-        let frames = self.model.encoder.forward(&masks.hide(batch), 1, device);
+    fn masked_frames(&self, batch: &Batch, exercise: &Exercise, device: &Device) -> Tensor<1> {
+        let frames = self.model.encoder.forward(&exercise.hide(batch), 1, device);
         let [rows, length, width] = frames.dims();
-        let places: Vec<i32> = masks.places().map(|(row, at)| i32::try_from(row * length + at).unwrap_or(0)).collect();
+        let places: Vec<i32> = exercise.places().map(|(row, at)| i32::try_from(row * length + at).unwrap_or(0)).collect();
         let count = places.len();
         let places = Tensor::<1, Int>::from_data(TensorData::new(places, [count]), device);
         let found = self.head.forward(frames.reshape([rows * length, width]).select(0, places));
-        let (expected, counts) = masks.hidden(batch);
+        let (expected, counts) = exercise.hidden(batch);
         let table = |values| Tensor::<2>::from_data(TensorData::new::<f32, _>(values, [count, STRIDE * batch.mels]), device);
         let error = (found - table(expected)) * table(counts);
         error.clone().mul(error).sum()
     }
 
-    fn question_text(&self, batch: &Batch, device: &Device) -> Tensor<1> {
-        let (read, targets) = questions(batch);
-        if targets.is_empty() {
-            return Tensor::zeros([1], device);
-        }
-        // At the places that they have behind their sounds.
-        let first: Vec<usize> = batch.frames.iter().map(|&frames| self.model.embeddings(frames)).collect();
-        let hidden = self.model.decoder.read(&first, &read, device);
+    /// Losses of questions and of repeated words.
+    fn texts(&self, batch: &Batch, exercise: &Exercise, device: &Device) -> (Tensor<1>, Tensor<1>) {
+        let samples = || batch.prompts.iter().zip(&exercise.words).zip(&batch.frames);
+        let stands: Vec<Vec<u32>> = samples().map(|((_, &word), &frames)| vec![word; self.model.embeddings(frames)]).collect();
+        let read: Vec<Vec<u32>> = samples().map(|((prompt, &word), _)| [&prompt[..], &[word]].concat()).collect();
+        let targets: Vec<u32> = read.iter().flat_map(|text| text.iter().skip(1).copied().chain([batch.eos])).collect();
+        // The last two of each text are the word and its end.
+        let said = |text: &Vec<u32>| (0..text.len()).map(|at| if at + 2 < text.len() { 0.0 } else { 1.0 }).collect::<Vec<f32>>();
+        let said: Vec<f32> = read.iter().flat_map(said).collect();
+        let said = Tensor::<1>::from_data(TensorData::new(said, [targets.len()]), device);
+
+        let before = stands.iter().map(Vec::len).max().unwrap_or(0);
+        let lengths: Vec<usize> = read.iter().map(Vec::len).collect();
+        let [stands, texts] = [&stands, &read].map(|texts| texts.iter().map(Vec::as_slice).collect::<Vec<&[u32]>>());
+        let hidden = self.model.decoder.read(&stands, &texts, device);
         let length = hidden.dims()[1];
-        let rows: Vec<usize> = read.iter().enumerate().flat_map(|(row, text)| row * length..row * length + text.len()).collect();
-        let logits = self.model.decoder.logits(hidden, &rows);
-        AnswerLogits { logits, targets, lengths: read.iter().map(|text| text.len()).collect() }.token_losses().sum()
+        let rows =
+            lengths.iter().enumerate().flat_map(|(row, &tokens)| (before..before + tokens).map(move |at| row * length + at));
+        let logits = self.model.decoder.logits(hidden, &rows.collect::<Vec<_>>());
+        let losses = AnswerLogits { logits, targets, lengths }.token_losses();
+        let words = (losses.clone() * said).sum();
+        (losses.sum() - words.clone(), words)
     }
 
     /// Writes encoder and decoder to `path`, for [`MiniAudioLm::begin_with`].
@@ -112,50 +125,46 @@ impl MiniAudioLm {
     }
 }
 
-/// Each question but for its last token, and what follows each token of it, question by question.
-fn questions(batch: &Batch) -> (Vec<&[u32]>, Vec<u32>) {
-    let read = batch.prompts.iter().map(|prompt| &prompt[..prompt.len().saturating_sub(1)]).collect();
-    (read, batch.prompts.iter().flat_map(|prompt| prompt.iter().skip(1).copied()).collect())
-}
-
-/// Tokens of the questions of `batch` that are predicted: all but the first of each.
-#[must_use]
-pub fn question_tokens(batch: &Batch) -> usize {
-    questions(batch).1.len()
-}
-
-/// Which encoder frames of each sample of a batch are hidden.
+/// What one pass hides of each sample of a batch, and what it has repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Masks(Vec<Vec<bool>>);
+pub struct Exercise {
+    /// Whether each encoder frame is hidden.
+    spans: Vec<Vec<bool>>,
+    /// The token that stands in the sound's place.
+    words: Vec<u32>,
+}
 
-impl Masks {
-    /// Spans in each sample of `batch`, at least one, that depend on its length and `seed` alone.
+impl Exercise {
+    /// Spans, at least one a sample, and words out of `vocabulary` tokens: they depend on the lengths of the clips and on `seed` alone.
     #[must_use]
-    pub fn draw(batch: &Batch, seed: u64) -> Self {
+    pub fn draw(batch: &Batch, vocabulary: usize, seed: u64) -> Self {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let mut sample = |&frames: &usize| {
+        let mut below = |count: usize| usize::try_from(random.next_u64() % count.max(1) as u64).unwrap_or(0);
+        let (mut spans, mut words) = (Vec::new(), Vec::new());
+        for &frames in &batch.frames {
             let length = encoder_frames(frames);
             let mut hidden = vec![false; length];
-            let spans = ((HIDDEN_SHARE * length as f64 / SPAN as f64).round() as usize).max(1);
-            for _ in 0..spans {
-                let places = length.saturating_sub(SPAN) + 1;
-                let first = usize::try_from(random.next_u64() % places as u64).unwrap_or(0);
+            for _ in 0..((HIDDEN_SHARE * length as f64 / SPAN as f64).round() as usize).max(1) {
+                let first = below(length.saturating_sub(SPAN) + 1);
                 hidden.iter_mut().skip(first).take(SPAN).for_each(|hidden| *hidden = true);
             }
-            hidden
-        };
-        Self(batch.frames.iter().map(&mut sample).collect())
+            spans.push(hidden);
+            words.push(u32::try_from(below(vocabulary)).unwrap_or(0));
+        }
+        Self { spans, words }
     }
 
-    /// Hidden log-mel values that are in `batch`: padding is not.
+    /// What the losses of `batch` are sums of: hidden log-mel values (padding is none), question tokens (the first of a question is told
+    /// from nothing, and not asked for), and tokens of repeated words with their ends.
     #[must_use]
-    pub fn values(&self, batch: &Batch) -> usize {
-        self.places().map(|(row, at)| self.frames(batch, row, at).len() * batch.mels).sum()
+    pub fn counts(&self, batch: &Batch) -> [usize; 3] {
+        let values = self.places().map(|(row, at)| self.frames(batch, row, at).len() * batch.mels).sum();
+        [values, batch.prompts.iter().map(|prompt| prompt.len().saturating_sub(1)).sum(), 2 * batch.len()]
     }
 
     /// Sample and encoder frame of everything hidden.
     fn places(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let rows = self.0.iter().enumerate();
+        let rows = self.spans.iter().enumerate();
         rows.flat_map(|(row, hidden)| hidden.iter().enumerate().filter(|(_, hidden)| **hidden).map(move |(at, _)| (row, at)))
     }
 
@@ -187,5 +196,86 @@ impl Masks {
             counts.resize(end, 0.0);
         }
         (expected, counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gst_data::mel::Features;
+
+    use super::*;
+    use crate::Sample;
+
+    const MELS: usize = 16;
+
+    fn config() -> ModelConfig {
+        let mini = ModelConfig::preset("mini").unwrap().with_vocabulary(40);
+        ModelConfig { mels: MELS, channels: [4, 4], width: 8, heads: 2, hidden: 8, dropout: 0.0, ..mini }
+    }
+
+    /// Clips of these lengths, in frames.
+    fn batch(lengths: &[usize]) -> Batch {
+        let sound = |&frames: &usize| {
+            let values = (0..frames * MELS).map(|index| (index as f32 * 0.37).sin()).collect();
+            Features { frames, mels: MELS, values }
+        };
+        let sounds: Vec<Features> = lengths.iter().map(sound).collect();
+        let sample = |features| Sample { features, prompt: &[5, 6, 7], answer: &[8, 2] };
+        Batch::collate(&sounds.iter().map(sample).collect::<Vec<_>>(), 2).unwrap()
+    }
+
+    fn value(loss: &Tensor<1>) -> f64 {
+        loss.clone().into_data().iter::<f64>().next().unwrap()
+    }
+
+    /// A squared error of so many values that rise by c, about predictions that do not, has the second difference 2 · count · c².
+    #[test]
+    fn what_is_hidden_is_not_seen_and_only_that_is_counted() {
+        let pretext = Pretext::init(&config(), 3, &Device::flex()).unwrap();
+        // The last encoder frame of the first clip has 3 of its 8 log-mel frames.
+        let batch = batch(&[43, 80]);
+        for seed in 0..8 {
+            let exercise = Exercise::draw(&batch, 40, seed);
+            let risen = |by: f32| {
+                let mut risen = batch.clone();
+                for (row, at) in exercise.places() {
+                    let frames = exercise.frames(&batch, row, at);
+                    risen.features_mut(row)[frames.start * MELS..frames.end * MELS].iter_mut().for_each(|value| *value += by);
+                }
+                value(&pretext.losses(&risen, &exercise).masked_frames)
+            };
+            let by = 2.0;
+            let [hidden, ..] = exercise.counts(&batch);
+            let expected = 2.0 * hidden as f64 * f64::from(normalised(by) - normalised(0.0)).powi(2);
+            let found = risen(2.0 * by) - 2.0 * risen(by) + risen(0.0);
+            assert!((found - expected).abs() < 1e-4 * expected, "seed {seed}: {found}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_hidden_follows_the_seed_and_leaves_something_to_see() {
+        let batch = batch(&[80, 8, 200]);
+        let draw = |seed| Exercise::draw(&batch, 40, seed);
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+        for seed in 0..20 {
+            let share = |hidden: &Vec<bool>| hidden.iter().filter(|hidden| **hidden).count() as f64 / hidden.len() as f64;
+            let shares: Vec<f64> = draw(seed).spans.iter().map(share).collect();
+            assert!(shares[0] > 0.2 && shares[0] < 0.6 && shares[1] == 1.0 && shares[2] < 0.6, "{shares:?}");
+        }
+    }
+
+    #[test]
+    fn answers_are_not_looked_at() {
+        let pretext = Pretext::init(&config(), 3, &Device::flex()).unwrap();
+        let one = batch(&[43, 80]);
+        let exercise = Exercise::draw(&one, 40, 1);
+        let other = Batch { answers: vec![vec![9, 10, 2], vec![11, 2]], ..one.clone() };
+        let all = |batch: &Batch| {
+            let losses = pretext.losses(batch, &exercise);
+            [losses.masked_frames, losses.question_text, losses.repeated_word].map(|loss| value(&loss))
+        };
+        assert_eq!(all(&one), all(&other));
+        assert_ne!(all(&one), all(&Batch { prompts: vec![vec![5, 7, 6]; 2], ..one.clone() }));
     }
 }

@@ -117,23 +117,25 @@ fn exact_match_under_teacher_forcing_is_the_greedy_answer() {
     assert!(model.answer_logits(&ask(&answers)).scores().iter().all(|scores| !scores.exact));
 }
 
-#[test]
-fn every_parameter_receives_a_gradient() {
-    struct Without<'a>(&'a GradientsParams, Vec<String>, Vec<String>);
-    impl ModuleVisitor for Without<'_> {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.1.push(name.to_owned());
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.1.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let norm = self.0.get::<D>(param.id).map_or(0.0, |gradient| values(gradient.abs()).iter().sum::<f32>());
-            if norm == 0.0 {
-                self.2.push(self.1.join("."));
-            }
+/// Collects the paths of parameters without a gradient, or with one of zero.
+struct Without<'a>(&'a GradientsParams, Vec<String>, Vec<String>);
+impl ModuleVisitor for Without<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.1.push(name.to_owned());
+    }
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.1.pop();
+    }
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let norm = self.0.get::<D>(param.id).map_or(0.0, |gradient| values(gradient.abs()).iter().sum::<f32>());
+        if norm == 0.0 {
+            self.2.push(self.1.join("."));
         }
     }
+}
+
+#[test]
+fn every_parameter_receives_a_gradient() {
     let model = model(&Device::flex().autodiff());
     let sound = features(90, 0.3);
     let batch = Batch::collate(&[Sample { features: &sound, prompt: &[5, 6], answer: &[7, EOS] }], EOS).unwrap();
@@ -142,6 +144,29 @@ fn every_parameter_receives_a_gradient() {
     let mut without = Without(&gradients, Vec::new(), Vec::new());
     model.visit(&mut without);
     assert_eq!(without.2, Vec::<String>::new());
+}
+
+#[test]
+fn with_adapters_bridge_summary_and_adapters_alone_receive_one() {
+    let device = Device::flex().autodiff();
+    let adapted = ModelConfig { dropout: 0.2, ..config() }.with_adapters(3).init(11, &device).unwrap();
+    let sound = features(90, 0.3);
+    let batch = Batch::collate(&[Sample { features: &sound, prompt: &[5, 6], answer: &[7, EOS] }], EOS).unwrap();
+    let gradients = adapted.answer_logits(&batch).token_losses().mean().backward();
+    let gradients = GradientsParams::from_grads(gradients, &adapted);
+    let mut without = Without(&gradients, Vec::new(), Vec::new());
+    adapted.visit(&mut without);
+    // A first factor has none while the second is zero.
+    let frozen = |path: &String| path.starts_with("encoder.") || path.starts_with("decoder.") && !path.ends_with(".lora_b");
+    assert!(without.2.iter().all(frozen), "{:?}", without.2);
+    let load = Load { batch: 1, seconds: 1.0, prompt: 2, answer: 2 };
+    let plan = Plan::from_scratch(&config().with_adapters(3), load, &Device::flex()).unwrap();
+    assert_eq!(plan.parameters(), adapted.num_params() as u64);
+    let all = Plan::from_scratch(&config(), load, &Device::flex()).unwrap();
+    let adapters = 2 * 2 * 2 * 3 * config().width as u64;
+    assert_eq!(plan.parameters(), all.parameters() + adapters);
+    assert_eq!(plan.trainable(), all.parts[1].trainable + all.parts[2].trainable + adapters);
+    assert!(plan.peak() < all.peak());
 }
 
 #[test]

@@ -168,15 +168,15 @@ pub enum TrainError {
     },
     /// A loss of the pretext is not a number any more.
     #[error(
-        "pretext, step {step}: the losses are {:?} (masked frames, question text); nothing was written. A lower `learning_rate` usually \
+        "pretext, step {step}: the losses are {:?} (masked frames, question text, repeated word); nothing was written. A lower `learning_rate` usually \
          helps",
         losses
     )]
     Pretext {
         /// The optimizer step.
         step: u64,
-        /// Both losses.
-        losses: [f64; 2],
+        /// The losses.
+        losses: [f64; 3],
     },
     /// More samples are broken than a run may leave out.
     #[error(

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::Bench;
-use common::tiny::{config, resume, run, schedule, setup};
+use common::tiny::{adapted, config, pretrain, resume, run, schedule, setup};
 use gst_affinity::artifact::Document;
 use gst_schedule::{ReweightRule, Schedule, ScheduleParams, Strategy};
 use gst_train::batches::Batcher;
@@ -183,6 +183,20 @@ fn averages_groups_horizons_and_event_files() {
     let newest = RunFolder::open(&bench.path("whole")).unwrap().checkpoint(None).unwrap();
     let file = |name: &str| std::fs::read(newest.file(name)).unwrap();
     assert!(file("average.safetensors") != file("model.safetensors"));
+}
+
+#[test]
+fn adapters_beside_what_is_frozen() {
+    let bench = Bench::new();
+    pretrain(&bench, "start", "--steps 4 --seed 2");
+    let (config, setup) = adapted(&bench, "start");
+    let config = TrainConfig { ema: Some(0.9), evaluate_every: 3, ..config };
+    // Every stage begins anew with what was pre-trained.
+    let schedule = schedule(&setup, &params(Strategy::Individual, 12));
+    let second = schedule.body.boundaries()[1];
+    for stops in [vec![0], vec![3 * second], vec![3 * second + 2, 0, 3]] {
+        check(&bench, &setup, &config, &schedule, &stops);
+    }
 }
 
 #[test]

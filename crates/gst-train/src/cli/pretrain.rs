@@ -11,7 +11,8 @@ use super::{Shared, stop};
 /// Train encoder and decoder of a model on a pretext, for runs to start with.
 ///
 /// Of the training clips (validation clips stay out) the sounds and the questions are used, never an answer: hidden log-mel frames are
-/// told from those around them, and each token of a question from those before it. `--start FOLDER` of `gst affinity` and `gst train`
+/// told from those around them, and each token of a question from those before it; and a word drawn from the vocabulary, which stands
+/// where the sound will, is repeated behind the question. `--start FOLDER` of `gst affinity` and `gst train`
 /// begins with what comes of it, and `--adapters RANK` there freezes it.
 ///
 /// Examples:
@@ -45,9 +46,10 @@ impl PretrainArgs {
         let Some(outcome) = outcome else { anyhow::bail!("stopped before the end: nothing was written") };
         let about = outcome.write(&setup, &self.out)?.body;
         shared.result(&about, || {
-            let (frames, text) = (about.masked_frames, about.question_text);
+            let (frames, text, word) = (about.masked_frames, about.question_text, about.repeated_word);
             format!(
-                "{} steps, {} samples, {:.0} s of audio, written to {}\nmasked frames  {:.3} → {:.3}\nquestion text  {:.3} → {:.3}",
+                "{} steps, {} samples, {:.0} s of audio, written to {}\nmasked frames  {:.3} → {:.3}\nquestion text  {:.3} → {:.3}\n\
+                 repeated word  {:.3} → {:.3}",
                 about.steps,
                 about.samples,
                 about.audio_seconds,
@@ -55,7 +57,9 @@ impl PretrainArgs {
                 frames.start,
                 frames.end,
                 text.start,
-                text.end
+                text.end,
+                word.start,
+                word.end
             )
         })
     }

@@ -13,7 +13,7 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
 use gst_affinity::Cost;
 use gst_model::dropout;
-use gst_model::pretext::{Masks, Pretext, question_tokens};
+use gst_model::pretext::{Exercise, Pretext, PretextLosses};
 use gst_model::{AudioModelConfig, ModelConfig};
 use gst_schedule::{Schedule, ScheduleParams, Strategy};
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,8 @@ const EDGE: usize = 10;
 /// Lines that tell of the losses on the way.
 const LINES: u64 = 10;
 
-/// Sets the seeds of masks apart from those of dropout.
-const MASK_SEED: u64 = 0x6d61_736b;
+/// Sets the seeds of exercises apart from those of dropout.
+const EXERCISE_SEED: u64 = 0x6578_6572;
 
 /// How long to train on the pretext, beside a [`TrainConfig`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,15 +100,17 @@ pub fn run(
         cost += batch.cost;
         progress.set(step + 1);
         if (step + 1) * LINES / params.steps > step * LINES / params.steps {
-            let [frames, text] = mean(&losses[losses.len().saturating_sub(EDGE)..]);
-            progress.line(&format!("step {}: masked frames {frames:.3}, question text {text:.3}", step + 1));
+            let [frames, text, word] = mean(&losses[losses.len().saturating_sub(EDGE)..]);
+            let line = format!("step {}: masked frames {frames:.3}, question text {text:.3}, repeated word {word:.3}", step + 1);
+            progress.line(&line);
         }
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
     }
     let edge = losses.len().div_ceil(2).min(EDGE);
-    let ([frames, text], [frames_end, text_end]) = (mean(&losses[..edge]), mean(&losses[losses.len() - edge..]));
+    let (first, last) = (mean(&losses[..edge]), mean(&losses[losses.len() - edge..]));
+    let course = |which: usize| Course { start: first[which], end: last[which] };
     let pretrained = Pretrained {
         model: model.clone(),
         steps: params.steps,
@@ -117,8 +119,9 @@ pub fn run(
         batch_size: params.batch_size,
         learning_rate: config.learning_rate,
         seed: config.seed,
-        masked_frames: Course { start: frames, end: frames_end },
-        question_text: Course { start: text, end: text_end },
+        masked_frames: course(0),
+        question_text: course(1),
+        repeated_word: course(2),
         files: Default::default(),
     };
     Ok(Some(Outcome { pretext: learner.pretext, pretrained }))
@@ -139,10 +142,9 @@ fn checked<'s>(setup: &'s Setup, config: &TrainConfig) -> Result<&'s ModelConfig
     }
 }
 
-/// Means of both losses.
-fn mean(losses: &[[f64; 2]]) -> [f64; 2] {
-    let mean = |which: usize| losses.iter().map(|losses| losses[which]).sum::<f64>() / losses.len().max(1) as f64;
-    [mean(0), mean(1)]
+/// The mean of each loss.
+fn mean(losses: &[[f64; 3]]) -> [f64; 3] {
+    [0, 1, 2].map(|which: usize| losses.iter().map(|losses| losses[which]).sum::<f64>() / losses.len().max(1) as f64)
 }
 
 /// The pretext in training.
@@ -150,6 +152,7 @@ struct Learner<'a> {
     setup: &'a Setup,
     config: &'a TrainConfig,
     pretext: Pretext,
+    vocabulary: usize,
     optimizer: burn::optim::ModuleOptimizer,
 }
 
@@ -157,25 +160,28 @@ impl<'a> Learner<'a> {
     fn new(setup: &'a Setup, config: &'a TrainConfig, model: &ModelConfig) -> Result<Self, TrainError> {
         let pretext = Pretext::init(model, config.seed, &setup.drawing())?.fork(&setup.device);
         let optimizer = adamw(&pretext, config)?;
-        Ok(Self { setup, config, pretext, optimizer })
+        Ok(Self { setup, config, pretext, vocabulary: model.vocabulary, optimizer })
     }
 
-    /// One optimizer step; both losses before it, as means over all hidden values and all question tokens of the step.
-    fn step(&mut self, batch: &StepBatch, rate: f64) -> Result<[f64; 2], TrainError> {
-        let parts: Vec<(u64, &Part, Masks)> = (0..)
-            .zip(&batch.parts)
-            .map(|(index, part)| {
-                (index, part, Masks::draw(&part.batch, seed::derive(&[self.config.seed, MASK_SEED, batch.step, index])))
-            })
-            .collect();
-        let values: usize = parts.iter().map(|(_, part, masks)| masks.values(&part.batch)).sum();
-        let tokens: usize = parts.iter().map(|(_, part, _)| question_tokens(&part.batch)).sum();
-        let counts = [values, tokens].map(|count| count.max(1) as f64);
+    /// One optimizer step; the losses before it, as means over all that the step asks for.
+    fn step(&mut self, batch: &StepBatch, rate: f64) -> Result<[f64; 3], TrainError> {
+        let exercise = |(index, part): (u64, &'_ Part)| {
+            let seed = seed::derive(&[self.config.seed, EXERCISE_SEED, batch.step, index]);
+            Exercise::draw(&part.batch, self.vocabulary, seed)
+        };
+        let exercises: Vec<Exercise> = (0..).zip(&batch.parts).map(exercise).collect();
+        let parts: Vec<(u64, &Part, &Exercise)> =
+            (0..).zip(batch.parts.iter().zip(&exercises)).map(|(index, (part, exercise))| (index, part, exercise)).collect();
+        let mut counts = [0; 3];
+        for (_, part, exercise) in &parts {
+            counts.iter_mut().zip(exercise.counts(&part.batch)).for_each(|(sum, count)| *sum += count);
+        }
+        let counts = counts.map(|count| count.max(1) as f64);
         let mut accumulator = GradientsAccumulator::new();
-        let mut losses = [0.0; 2];
+        let mut losses = [0.0; 3];
         for side_by_side in parts.chunks(self.setup.cores.count()) {
-            let passes = self.setup.cores.map(side_by_side, |(index, part, masks)| {
-                self.pass(seed::derive(&[self.config.seed, batch.step, *index]), part, masks, counts)
+            let passes = self.setup.cores.map(side_by_side, |(index, part, exercise)| {
+                self.pass(seed::derive(&[self.config.seed, batch.step, *index]), part, exercise, counts)
             });
             // In the order of the parts, whatever ran at one time.
             for (gradients, found) in passes {
@@ -192,16 +198,16 @@ impl<'a> Learner<'a> {
         Ok(losses)
     }
 
-    /// Gradients of a part's share of the summed losses, and these shares.
-    fn pass(&self, seed: u64, part: &Part, masks: &Masks, counts: [f64; 2]) -> (GradientsParams, [f64; 2]) {
+    /// Gradients of a part's share of the sum of the losses, and these shares.
+    fn pass(&self, seed: u64, part: &Part, exercise: &Exercise, counts: [f64; 3]) -> (GradientsParams, [f64; 3]) {
         let pretext = self.pretext.clone().fork(&self.setup.device);
         let pass = || {
-            let losses = pretext.losses(&part.batch, masks);
-            let [frames, text] = [losses.masked_frames.div_scalar(counts[0]), losses.question_text.div_scalar(counts[1])];
-            let both = Tensor::cat(vec![frames.clone().inner(), text.clone().inner()], 0).into_data();
-            let mut found = both.iter::<f32>().map(f64::from);
-            let gradients = (frames + text).backward();
-            (GradientsParams::from_grads(gradients, &pretext), [(); 2].map(|()| found.next().unwrap_or(f64::NAN)))
+            let PretextLosses { masked_frames, question_text, repeated_word } = pretext.losses(&part.batch, exercise);
+            let sums = [(masked_frames, counts[0]), (question_text, counts[1]), (repeated_word, counts[2])];
+            let losses = Tensor::cat(sums.map(|(sum, count)| sum.div_scalar(count)).to_vec(), 0);
+            let mut found = losses.clone().inner().into_data().iter::<f32>().map(f64::from).collect::<Vec<_>>().into_iter();
+            let gradients = GradientsParams::from_grads(losses.sum().backward(), &pretext);
+            (gradients, [(); 3].map(|()| found.next().unwrap_or(f64::NAN)))
         };
         if self.setup.on_cpu {
             dropout::seeded(seed, pass)

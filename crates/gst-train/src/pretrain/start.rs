@@ -43,6 +43,8 @@ pub struct Pretrained {
     pub masked_frames: Course,
     /// Mean cross-entropy of question tokens, in nats.
     pub question_text: Course,
+    /// Mean cross-entropy of the tokens that are repeated and of their ends, in nats.
+    pub repeated_word: Course,
     /// The files beside this one.
     pub files: BTreeMap<String, FileMark>,
 }

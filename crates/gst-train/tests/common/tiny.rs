@@ -8,6 +8,38 @@ use gst_train::{RunFolder, Setup, TrainConfig, Trainer};
 
 use super::{Bench, DATASETS};
 
+/// Sizes of such a model in a file.
+pub(crate) const SIZES: &str = r#"
+preset = "tiny"
+mels = 80
+channels = [4, 4]
+width = 8
+heads = 2
+hidden = 8
+encoder_layers = 1
+decoder_layers = 1
+window = 4
+queries = 2
+summaries = 2
+dropout = 0.1
+"#;
+
+/// Writes `tiny.toml` of [`SIZES`] and `few.toml` of what [`config`] says of data, and trains that on the pretext into `out`.
+pub(crate) fn pretrain(bench: &Bench, out: &str, rest: &str) -> serde_json::Value {
+    std::fs::write(bench.path("tiny.toml"), SIZES).unwrap();
+    std::fs::write(bench.path("few.toml"), "vocabulary = 300\nlimit = 24\nmicro_batch = 4\n").unwrap();
+    let data = format!("--data data --only {DATASETS} --config few.toml --model tiny.toml");
+    serde_json::from_str(&bench.ok(&format!("pretrain {data} --batch-size 8 --out {out} --json {rest}"))).unwrap()
+}
+
+/// [`config`] of adapters on what [`pretrain`] left in `start`, and what it opens.
+pub(crate) fn adapted(bench: &Bench, start: &str) -> (TrainConfig, Setup) {
+    let model = bench.path("tiny.toml").display().to_string();
+    let config = TrainConfig { model, start: Some(bench.path(start)), adapters: 2, ..config(bench) };
+    let setup = Setup::open(&config).unwrap();
+    (config, setup)
+}
+
 /// Settings for a bench's data: two parts a step of four samples.
 pub(crate) fn config(bench: &Bench) -> TrainConfig {
     TrainConfig {

@@ -70,6 +70,21 @@ pub(crate) fn is_frozen<const D: usize>(param: &Param<Tensor<D>>) -> bool {
     value.is_autodiff() && !value.is_require_grad()
 }
 
+/// Values of all parameters that are trained, of a model in training.
+pub(crate) fn trained_values<M: Module>(model: &M) -> usize {
+    let mut trained = Trained(0);
+    model.visit(&mut trained);
+    trained.0
+}
+
+struct Trained(usize);
+
+impl ModuleVisitor for Trained {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0 += if is_frozen(param) { 0 } else { param.lazy_shape().num_elements() };
+    }
+}
+
 /// Whether every value of every parameter that is trained is a number: neither NaN nor infinite.
 #[must_use]
 pub fn all_finite<M: Module>(model: &M) -> bool {

@@ -64,6 +64,10 @@ impl Setup {
         let on_cpu = name == DeviceName::Cpu;
         let device = in_training(name.open()?, config.gradient_checkpointing);
         let cores = if on_cpu { Cores::of_machine()? } else { Cores::new(1)? };
+        if let (AudioModelConfig::Pretrained(_), Some(path)) = (&model, &config.start) {
+            let expected = "none: this model begins with its checkpoints";
+            return Err(TrainError::Setting { field: "start", found: path.display().to_string(), expected });
+        }
         let weights = match &model {
             AudioModelConfig::Mini(_) => None,
             AudioModelConfig::Pretrained(preset) => Some(open_weights(preset, config)?),
@@ -71,10 +75,6 @@ impl Setup {
         if let (None, Some(path)) = (&weights, &config.weights) {
             let expected = "none: this model trains from scratch";
             return Err(TrainError::Setting { field: "weights", found: path.display().to_string(), expected });
-        }
-        if let (Some(_), Some(path)) = (&weights, &config.start) {
-            let expected = "none: this model begins with its checkpoints";
-            return Err(TrainError::Setting { field: "start", found: path.display().to_string(), expected });
         }
         let start = config.start.as_deref().map(Start::open).transpose()?;
         let params = OpenParams {

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use burn::module::Module;
 use gst_affinity::artifact::{Document, content_hash};
 use gst_model::plan::Load;
 use gst_schedule::Schedule;
@@ -15,6 +14,7 @@ use crate::device::memory;
 use crate::evaluate::Evaluation;
 use crate::learner::Learner;
 use crate::ledger::{Event, Ledger, LedgerState, RunResult, Watch, peak_memory_bytes};
+use crate::optimizer::trained_values;
 use crate::plan::Plan;
 use crate::quarantine::Quarantine;
 use crate::run::difference;
@@ -352,7 +352,7 @@ impl<'a> Trainer<'a> {
             seed: self.config.seed,
             model: self.config.model.clone(),
             device: self.config.device.clone(),
-            parameters: run.learner.model.num_params(),
+            parameters: trained_values(&run.learner.model),
             cost: run.learner.cost(),
             probe_cost: schedule.probe_cost,
             set_aside: run.quarantine.len(),

@@ -83,6 +83,7 @@ fn adapters_and_bridge_move_and_what_is_frozen_does_not() {
     let moved = trained.iter().filter(|(name, _)| !start.contains_key(*name));
     let values: usize = moved.map(|(_, bytes)| bytes.len() / 4).sum();
     assert_eq!(bench.json("affinity.json")["probe"]["parameters"], values);
+    assert_eq!(result.parameters, values);
     assert_eq!(bench.json("affinity.json")["made_from"]["start"], bench.json("run/result.json")["made_from"]["start"]);
     std::fs::rename(bench.path("start"), bench.path("gone")).unwrap();
     let again: serde_json::Value = serde_json::from_str(&bench.ok("evaluate run --json")).unwrap();
@@ -107,7 +108,7 @@ fn what_does_not_fit_is_named() {
     check(&affinity("--model tiny.toml --start data"), &["data/pretrained.json"]);
     check(&affinity("--model mini --start start"), &["start/pretrained.json", "`channels[0]` 4", "expected 32", "`mini`"]);
     check(&affinity("--model tiny.toml --adapters 2"), &["adapters", "0 without `start`", "gst pretrain"]);
-    check(&affinity("--model salmonn-7b --weights data --start start"), &["salmonn-7b", "data"]);
+    check(&affinity("--model salmonn-7b --weights data --start start"), &["`start`", "begins with its checkpoints"]);
     std::fs::write(bench.path("tokenizer.json"), bench.text("start/tokenizer.json") + " ").unwrap();
     check(&affinity("--model tiny.toml --start start --tokenizer tokenizer.json"), &["tokenizer.json", "start/tokenizer.json"]);
     let pretext = |rest: &str| format!("pretrain --data data --only {DATASETS} --config few.toml --model tiny.toml {rest}");

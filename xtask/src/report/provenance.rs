@@ -79,7 +79,7 @@ fn pretext(settings: &Settings) -> Option<String> {
         _ => "then everything was trained".to_string(),
     };
     Some(format!(
-        "masked frames and questions for {} steps ({} samples), one model a seed, from which every probe and cell of the seed started; \
+        "masked frames, questions and repeated words for {} steps ({} samples), one model a seed, from which every probe and cell of the seed started; \
          {trained}. The same for every strategy, so charged to none",
         count(pretrain.steps as f64),
         count(samples as f64)

@@ -89,7 +89,7 @@ fn measure(settings: &Settings, ask: &Ask, data: &Path) -> Result<f64> {
                 bail!("{}", ended.reason());
             }
         }
-        if let Some(run) = &job.folder {
+        if let Some(run) = job.folder.as_ref().filter(|_| job.steps.is_some()) {
             let path = folder.join(run).join("metrics.jsonl");
             let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
             return median_speed(&text).context("the few steps left no times");

@@ -25,10 +25,10 @@
 //! | [`config`], [`setup`] | what a run is told, and the data, tokenizer and model it follows from that |
 //! | [`batches`], [`augment`], [`cores`] | the draws of one step, as padded batches; which core or device works off which part |
 //! | [`trainer`], [`optimizer`], [`rate`] | the loop |
+//! | [`trainer::pretrain`] | a pretext before any answer, and the folder that runs start with |
 //! | [`evaluate`], [`ledger`] | accuracy per dataset and what was lost of it; `metrics.jsonl`, TensorBoard, `result.json` |
 //! | [`dashboard`] | the same for a terminal |
 //! | [`quarantine`] | broken samples: counted, listed, too many an error |
-//! | [`pretrain`] | a pretext before any answer, and the folder that runs start with |
 //! | [`probe`] | gradients of every dataset after a warm-up |
 //! | [`run`], [`files`] | the run folder: who is at work on it, what it may be continued with, how it is forked |
 //! | [`checkpoint`] | what a run leaves to go on from: weights, optimizer state, everything else |
@@ -64,8 +64,6 @@ pub mod ledger;
 pub mod optimizer;
 #[cfg(feature = "model")]
 mod plan;
-#[cfg(feature = "model")]
-pub mod pretrain;
 #[cfg(feature = "model")]
 pub mod probe;
 pub mod progress;

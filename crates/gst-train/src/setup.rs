@@ -21,7 +21,7 @@ pub use weights::{WeightFiles, Weights};
 use crate::batches::collate;
 use crate::cores::Cores;
 use crate::device::DeviceName;
-use crate::pretrain::Start;
+use crate::trainer::pretrain::Start;
 use crate::{TrainConfig, TrainError};
 
 /// How often an answer counts beside a question when a tokenizer is trained, so that answers become single tokens first.

@@ -1,5 +1,7 @@
 //! The training loop.
 
+pub mod pretrain;
+
 use std::cell::Cell;
 use std::time::Duration;
 

@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gst_schedule::ScheduleParams;
-use gst_train::pretrain::{self, Outcome, PretextParams};
 use gst_train::progress::Progress;
+use gst_train::trainer::pretrain::{self, Outcome, PretextParams};
 
 use super::settings::Settings;
 use super::{Shared, stop};

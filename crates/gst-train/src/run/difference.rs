@@ -10,7 +10,7 @@ use serde_json::Value;
 use gst_data::Split;
 use gst_model::AudioModelConfig;
 
-use crate::pretrain::Start;
+use crate::trainer::pretrain::Start;
 use crate::{Setup, TrainConfig, TrainError};
 
 /// Settings that may change when a run goes on: where data, checkpoints and what it began with lie and how they are read, the device, what is saved

@@ -129,9 +129,9 @@ fn edited_files_are_refused() {
     check(|file| file["datasets"][1]["size"] = json!(0), "no training samples", true);
     check(|file| file["groups"] = json!([[0, 1]]), "`d` is in no group", false);
     check(|file| file["stages"][0]["weights"] = json!([1, 2]), "one for each of 3 datasets", false);
-    check(|file| file["stages"][0]["weights"] = json!([0]), "sum of weights", false);
-    check(|file| file["stages"][0]["weights"] = json!([u64::MAX]), "sum of weights", true);
-    check(|file| file["stages"][0]["datasets"] = json!([7]), "an index below 3", false);
+    check(|file| file["stages"][0]["weights"] = json!([0, 0, 0]), "sum of weights", false);
+    check(|file| file["stages"][0]["weights"] = json!([u64::MAX, 1, 1]), "sum of weights", true);
+    check(|file| file["stages"][0]["datasets"] = json!([7, 1, 2]), "an index below 3", false);
     check(|file| file["stages"][1]["datasets"] = json!([1, 1, 2]), "1 twice", false);
     check(|file| file["stages"][0]["groups"] = json!([9]), "group", false);
     check(|file| file["stages"][1]["ramp"][0]["steps"] = json!(500), "steps of the ramp", false);

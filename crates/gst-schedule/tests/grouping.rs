@@ -67,6 +67,12 @@ fn gst_adaptive_has_stages_where_the_order_rests_on_dependence() {
     for order in [OrderBy::Given, OrderBy::Prerequisite, OrderBy::Commutator] {
         let schedule = Schedule::from_grouping(&Grouping { order, ..grouping() }, &params).unwrap();
         assert_eq!(schedule.stages.len(), 2, "{order}");
-        assert!(schedule.policy.is_some_and(|policy| policy.reweight.is_none() && policy.transfer.is_some()), "{order}");
+        // All datasets are in, so there is no staging to give up; with a floor of 0 there is.
+        assert_eq!(schedule.stages[0].datasets.len(), 4, "{order}");
+        assert!(schedule.policy.is_some_and(|policy| policy.reweight.is_none() && policy.transfer.is_none()), "{order}");
+        let held_back = ScheduleParams { mix_floor: Some(0.0), ..params.clone() };
+        let schedule = Schedule::from_grouping(&Grouping { order, ..grouping() }, &held_back).unwrap();
+        assert_eq!(schedule.stages[0].datasets.len(), 2, "{order}");
+        assert!(schedule.policy.is_some_and(|policy| policy.transfer.is_some()), "{order}");
     }
 }

@@ -65,8 +65,8 @@ fn stages_of_every_strategy() {
     check(
         Strategy::GstAdaptive,
         &[
-            "all datasets, group 1 ahead [0, 1, 2, 3] [190000, 80000, 570000, 160000] 15",
-            "all datasets, group 2 ahead [0, 1, 2, 3] [40000, 680000, 120000, 160000] 15",
+            "all datasets, group 1 ahead [0, 1, 2, 3] [19, 8, 57, 16] 15",
+            "all datasets, group 2 ahead [0, 1, 2, 3] [1, 17, 3, 4] 15",
             "groups 1..3 [2, 0, 1, 3] [3, 1, 2, 4] 70",
         ],
     );

@@ -143,6 +143,8 @@ pub(crate) struct Judged {
     pub(crate) savings: Vec<Option<Saving>>,
     /// The saving to 95 % if the probe cost nothing: what it would be in a run so long that the probe does not count.
     pub(crate) uncharged: Option<Saving>,
+    /// Mean validation accuracy over all evaluations minus the mean of the baseline's, weighted.
+    pub(crate) over_run: Option<f64>,
     /// Test accuracy after the last step minus the mean of the baseline's, weighted.
     pub(crate) test_difference: Option<f64>,
 }
@@ -199,11 +201,15 @@ impl Map {
                     saving(&trial, others, target(&pair, share)?, Unit::Samples)
                 };
                 let charged = |share: &f64| saving_after(before, *share);
+                let over_run = |curve: &[Point]| mean(&curve.iter().map(|point| point.value).collect::<Vec<_>>());
+                let others_over_run: Option<Vec<f64>> = others.iter().map(|trial| over_run(trial.curve)).collect();
+                let others_over_run = others_over_run.and_then(|values| mean(&values));
                 map.judged.push(Judged {
                     knobs: world.knobs,
                     world: world.seed,
                     savings: SHARES.iter().map(charged).collect(),
                     uncharged: saving_after(Cost::default(), SHARES[MAIN]),
+                    over_run: over_run(&curve).zip(others_over_run).map(|(own, other)| own - other),
                     test_difference: row.test_weighted.zip(tested).map(|(own, other)| own - other),
                     arm,
                 });

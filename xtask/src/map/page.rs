@@ -38,7 +38,7 @@ pub(crate) fn write_report(settings: &MapSettings, path: &Path, forecast: &Path)
         write_whole(forecast, &format!("{}\n", serde_json::to_string_pretty(&learned)?))?;
         parts.push(Part::Table(learned.table()));
     }
-    parts.extend([accuracy(&map), shares(&map), predictors(&map), rates(&choices), made(&rows)].map(Part::Table));
+    parts.extend([over_run(&map), accuracy(&map), shares(&map), predictors(&map), rates(&choices), made(&rows)].map(Part::Table));
     let page = folder.join("table.md");
     write_whole(&page, &markdown("The map: where grouping pays", &settings.experiment.description, &parts))?;
     Ok(Written { page, worlds: map.measured.len(), planned: settings.judged().len() })
@@ -166,17 +166,28 @@ fn interval_cell(values: &[f64]) -> Cell {
 fn accuracy(map: &Map) -> Table {
     let caption = "Test accuracy after the last step minus the baseline’s: mean over worlds and 95 % interval.";
     let mut table = by_corner(map, caption, &map.arms.iter().collect::<Vec<_>>(), |here| {
-        let values: Vec<f64> = here.iter().filter_map(|judged| judged.test_difference).collect();
-        match over_worlds(&values) {
-            Some(interval) => {
-                Cell::from(format!("{} [{}, {}]", signed(interval.mean), signed(interval.low), signed(interval.high)))
-                    .strong(interval.excludes_zero())
-            }
-            None => Cell::from(mean(&values).map_or_else(|| "–".to_owned(), signed)),
-        }
+        difference_cell(here, |judged| judged.test_difference)
     });
     table.note = "Weighted token accuracy, end-of-sequence left out; an answer of a world is one token or few.".into();
     table
+}
+
+/// Less noisy than any time to a target, since no single evaluation decides it.
+fn over_run(map: &Map) -> Table {
+    let caption = "Validation accuracy over the whole run (mean of all evaluations) minus the baseline’s: mean over worlds and 95 % interval.";
+    let mut table =
+        by_corner(map, caption, &map.arms.iter().collect::<Vec<_>>(), |here| difference_cell(here, |judged| judged.over_run));
+    table.note = "What a user has of a run who may have to stop it at any time. The probe is not counted here.".into();
+    table
+}
+
+fn difference_cell(here: &[&Judged], figure: impl Fn(&Judged) -> Option<f64>) -> Cell {
+    let values: Vec<f64> = here.iter().filter_map(|judged| figure(judged)).collect();
+    match over_worlds(&values) {
+        Some(interval) => Cell::from(format!("{} [{}, {}]", signed(interval.mean), signed(interval.low), signed(interval.high)))
+            .strong(interval.excludes_zero()),
+        None => Cell::from(mean(&values).map_or_else(|| "–".to_owned(), signed)),
+    }
 }
 
 fn shares(map: &Map) -> Table {

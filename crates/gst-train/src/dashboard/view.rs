@@ -34,6 +34,8 @@ pub(super) struct View {
     gradient_norm: f64,
     /// Share of the training time spent waiting for data.
     data_wait: f64,
+    /// Resident memory of this process in bytes at the last event, where the system says.
+    memory: Option<u64>,
     /// Seconds since the view was made, and steps done then.
     times: VecDeque<(f64, u64)>,
     rows: Rows,
@@ -51,6 +53,7 @@ impl View {
             learning_rate: 0.0,
             gradient_norm: 0.0,
             data_wait: 0.0,
+            memory: None,
             times: VecDeque::new(),
             rows: schedule.datasets.iter().map(|facts| (facts.name.clone(), Row::default())).collect(),
         }
@@ -58,6 +61,7 @@ impl View {
 
     /// Takes an event in, `now` seconds after the view was made.
     pub(super) fn see(&mut self, event: &Event, now: f64) {
+        self.memory = memory_bytes();
         match event {
             Event::Stage { step, .. } => {
                 self.step = *step;
@@ -165,7 +169,7 @@ impl View {
         };
         let done = if self.schedule.steps > 0 { self.step as f64 / self.schedule.steps as f64 } else { 1.0 };
         let number = |value: Option<f64>| value.map_or_else(|| "–".into(), |value| format!("{value:.3}"));
-        let memory = memory_bytes().map_or_else(|| "–".into(), |bytes| format!("{} MiB", bytes >> 20));
+        let memory = self.memory.map_or_else(|| "–".into(), |bytes| format!("{} MiB", bytes >> 20));
         let mut lines = vec![
             paint(
                 BOLD,

@@ -52,7 +52,7 @@ impl Choices {
     #[cfg(test)]
     pub(crate) fn fixed(baseline: &str, rates: BTreeMap<String, f64>) -> Self {
         let arms = rates.into_iter().map(|(arm, rate)| (arm, Chosen::of(vec![(rate, 0.5)]))).collect();
-        Self(vec![(0.0, Choice { baseline: baseline.to_owned(), arms, worlds: 1 })])
+        Self(vec![(0.0, Choice { baseline: baseline.to_owned(), arms, variants: BTreeMap::new(), worlds: 1 })])
     }
 }
 
@@ -68,12 +68,15 @@ pub(crate) struct Choice {
     /// The arm of mix-all with the best mean at its own rate.
     pub(crate) baseline: String,
     pub(crate) arms: BTreeMap<String, Chosen>,
+    /// What a judged arm runs as, where it has variants.
+    variants: BTreeMap<String, String>,
     /// Worlds of the sweep.
     pub(crate) worlds: usize,
 }
 
 impl Choice {
-    /// Chooses each arm's rate by its mean over the sweep's worlds of the best smoothed validation accuracy, and then the baseline.
+    /// Chooses each arm's rate by its mean over the sweep's worlds of the best smoothed validation accuracy, and by the same figure the
+    /// baseline and the variant of every judged arm.
     fn of(settings: &MapSettings, rows: &[Row], worlds: &[World]) -> Result<Self> {
         let rates = settings.experiment.sweep.as_ref().map_or(&[][..], |sweep| &sweep.learning_rates);
         let swept: Vec<&Row> = rows.iter().filter(|row| row.phase == Phase::Sweep).collect();
@@ -81,7 +84,7 @@ impl Choice {
         for arm in settings.arms() {
             let mut tried = Vec::new();
             for (index, rate) in rates.iter().enumerate() {
-                let name = swept_name(arm, index);
+                let name = swept_name(&arm, index);
                 let mut bests = Vec::new();
                 for world in worlds {
                     let row = swept.iter().find(|row| row.arm == name && row.learning_rate == *rate && row.world() == *world);
@@ -90,16 +93,24 @@ impl Choice {
                 }
                 tried.push((*rate, mean(&bests).unwrap_or(0.0)));
             }
-            arms.insert(arm.to_owned(), Chosen::of(tried));
+            arms.insert(arm, Chosen::of(tried));
         }
         let score = |arm: &String| arms.get(arm).map_or(0.0, top);
-        let baseline = settings.baselines.iter().max_by(|a, b| score(a).total_cmp(&score(b))).context("no baselines")?;
-        Ok(Self { baseline: baseline.clone(), arms, worlds: worlds.len() })
+        let best_of = |names: &[String]| names.iter().max_by(|a, b| score(a).total_cmp(&score(b))).cloned();
+        let baseline = best_of(&settings.baselines).context("no baselines")?;
+        let taken = |(arm, others): (&String, &Vec<String>)| Some((arm.clone(), best_of(&[others, &[arm.clone()][..]].concat())?));
+        let variants = settings.variants.iter().filter_map(taken).collect();
+        Ok(Self { baseline, arms, variants, worlds: worlds.len() })
     }
 
-    /// The chosen rate of an arm.
+    /// What a judged arm runs as: itself, or a variant that was better in the sweep.
+    pub(crate) fn variant<'a>(&'a self, arm: &'a str) -> &'a str {
+        self.variants.get(arm).map_or(arm, String::as_str)
+    }
+
+    /// The chosen rate of an arm, as the variant that it runs as.
     pub(crate) fn rate(&self, arm: &str) -> Option<f64> {
-        self.arms.get(arm).map(|chosen| chosen.learning_rate)
+        self.arms.get(self.variant(arm)).map(|chosen| chosen.learning_rate)
     }
 }
 
@@ -113,7 +124,12 @@ impl fmt::Display for Choice {
         writeln!(f, "chosen in {} worlds of the sweep (best smoothed validation token accuracy):", self.worlds)?;
         for (arm, chosen) in &self.arms {
             let edge = if chosen.at_edge { ", at the edge of the grid" } else { "" };
-            let mark = if *arm == self.baseline { "  <- the baseline" } else { "" };
+            let taken = self.variants.iter().find(|(of, variant)| of != variant && *variant == arm);
+            let mark = match taken {
+                _ if *arm == self.baseline => "  <- the baseline".to_owned(),
+                Some((of, _)) => format!("  <- what {of} runs as"),
+                None => String::new(),
+            };
             writeln!(f, "  {arm}: rate {}{edge}, {:.3}{mark}", chosen.learning_rate, top(chosen))?;
         }
         Ok(())
@@ -130,6 +146,16 @@ pub(crate) fn smoothed(row: &Row) -> Result<Vec<Point>> {
         .collect();
     let width = SMOOTHING as f64 * interval(std::iter::once(points.as_slice())).unwrap_or(0.0);
     Ok(smooth(&points, width))
+}
+
+/// A curve as long as the baseline's: a run with fewer steps stays where it ended. So a target that it misses costs it the whole horizon, and
+/// what it ended with is weighed against what the longer run went on to.
+fn held(mut curve: Vec<Point>, baseline: &[Point]) -> Vec<Point> {
+    if let Some(end) = curve.last().cloned() {
+        let rest = baseline.iter().filter(|point| point.cost.steps > end.cost.steps);
+        curve.extend(rest.map(|point| Point { cost: point.cost, value: end.value }));
+    }
+    curve
 }
 
 /// One arm in one world, judged against the baseline there.
@@ -189,7 +215,7 @@ impl Map {
             map.measured.push((world.knobs, world.seed, measured));
             for arm in map.arms.clone() {
                 let Some(row) = find(&arm) else { continue };
-                let curve = smoothed(row)?;
+                let curve = held(smoothed(row)?, &base_curve);
                 let before = Cost { samples: row.probe_samples, ..Cost::default() };
                 // Both runs of the baseline set the target, and an arm is compared with their mean; the null with the other one.
                 let others = if arm == NULL { &pair[..1] } else { &pair[..] };
@@ -258,6 +284,44 @@ pub(crate) fn over_worlds(values: &[f64]) -> Option<Interval> {
 mod tests {
     use super::super::rows::tests::row;
     use super::*;
+
+    #[test]
+    fn a_shorter_run_stays_where_it_ended() {
+        let long = row("mix-all", 1, 1.0, &[0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.8, 0.8]);
+        let mut rows = vec![long.clone(), Row { arm: "null".into(), ..long }];
+        rows.push(row("reaches", 1, 1.0, &[0.0, 0.8, 0.8, 0.8, 0.8]));
+        rows.push(row("misses", 1, 1.0, &[0.0, 0.5, 0.5, 0.5, 0.5]));
+        let arms = ["reaches".to_owned(), "misses".to_owned()];
+        let map = Map::of(&rows, &Choices::fixed("mix-all", BTreeMap::new()), &arms).unwrap();
+        let [reaches, misses] = [1, 2].map(|place| map.judged[place].savings[MAIN].unwrap());
+        assert!(reaches.saving > 0.4 && !reaches.at_most, "{reaches:?}");
+        assert!(misses.saving < 0.0 && misses.at_most, "a miss is no gain, however short the run: {misses:?}");
+    }
+
+    #[test]
+    fn a_judged_arm_runs_as_the_best_of_its_variants() {
+        let mut settings = MapSettings::built_in().unwrap();
+        settings.variants = BTreeMap::from([("gst-affinity".to_owned(), vec!["gst-random".to_owned()])]);
+        let rates = settings.experiment.sweep.as_ref().unwrap().learning_rates.clone();
+        let mut rows = Vec::new();
+        for (world, arm) in settings.swept().iter().flat_map(|world| settings.arms().into_iter().map(move |arm| (world, arm))) {
+            for (index, rate) in rates.iter().enumerate() {
+                let good = if arm == "gst-random" && index == 1 { 0.9 } else { 0.5 };
+                let knobs = world.knobs;
+                rows.push(Row {
+                    phase: Phase::Sweep,
+                    learning_rate: *rate,
+                    conflict: knobs.conflict,
+                    ..row(&swept_name(&arm, index), world.seed, knobs.dependence, &[0.0, good, good, good])
+                });
+            }
+        }
+        let choices = Choices::of(&settings, &rows).unwrap();
+        let choice = choices.at(&settings.judged()[0].knobs);
+        assert_eq!((choice.variant("gst-affinity"), choice.rate("gst-affinity")), ("gst-random", Some(rates[1])));
+        assert_eq!(choice.variant("gst-oracle"), "gst-oracle");
+        assert!(choices.to_string().contains("gst-random: rate 0.0005, 0.900  <- what gst-affinity runs as"), "{choices}");
+    }
 
     #[test]
     fn a_world_is_judged_against_its_own_baseline_and_the_probe_is_charged() {

@@ -28,7 +28,7 @@ pub(crate) fn write_report(settings: &MapSettings, path: &Path, forecast: &Path)
     let rows = rows::read(path)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let choices = Choices::of(settings, &rows)?;
-    let map = Map::of(&rows, &choices, &settings.experiment.strategies)?;
+    let map = Map::of(&rows, &choices, &settings.compared())?;
     let figure = map_figure(&map);
     write_whole(&folder.join(&figure.file), &figure.svg)?;
     let mut parts =

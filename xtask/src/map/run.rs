@@ -81,8 +81,8 @@ fn judged_instances(settings: &MapSettings, choices: &Choices, most: Option<usiz
     let instance = |world: World| {
         let choice = choices.at(&world.knobs);
         let mut inner = plain(settings, &world, settings.experiment.first_seed + world.seed);
-        for name in std::iter::once(&choice.baseline).chain(&settings.experiment.strategies) {
-            let mut arm = inner.arm(name);
+        for name in std::iter::once(&choice.baseline).chain(&settings.compared_in(&world)) {
+            let mut arm = inner.arm(choice.variant(name));
             arm.learning_rate = choice.rate(name);
             inner.strategies.push(name.clone());
             inner.arms.insert(name.clone(), arm.clone());
@@ -288,7 +288,9 @@ mod tests {
         let instances = judged_instances(&map, &choices, Some(2));
         assert_eq!(instances.len(), 2);
         for instance in instances {
-            assert_eq!(instance.settings.strategies.len(), 2 + map.experiment.strategies.len());
+            let compared = map.compared_in(&instance.world);
+            assert_eq!(instance.settings.strategies.len(), 2 + compared.len());
+            assert_eq!(compared.contains(&"gst-adaptive-short".to_owned()), instance.world.knobs.dependence > 0.0);
             assert_eq!(instance.settings.arm(NULL).strategy, "mix-all");
             assert_eq!(instance.settings.arm(NULL).seed_offset, NULL_OFFSET);
             assert!(instance.settings.strategies.iter().all(|arm| instance.settings.arm(arm).learning_rate.is_some()));

@@ -1,5 +1,6 @@
 //! What a map is: the TOML file behind `cargo xtask map`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -19,6 +20,9 @@ pub(crate) const NULL: &str = "null";
 pub(crate) struct MapSettings {
     /// Arms of which the best in the sweep is the baseline that all are judged against.
     pub(crate) baselines: Vec<String>,
+    /// Other arms that a judged one may run as, for instance with another shape of the learning rate: the best of it and them in the sweep.
+    #[serde(default)]
+    pub(crate) variants: BTreeMap<String, Vec<String>>,
     /// Worlds that are judged: the union of these blocks.
     pub(crate) design: Vec<Block>,
     /// Worlds that learning rates and baseline are chosen on; their seeds are none of the design's.
@@ -37,6 +41,9 @@ pub(crate) struct Block {
     pub(crate) difficulty: Vec<f64>,
     /// Seeds of the worlds.
     pub(crate) worlds: Vec<u64>,
+    /// Arms that are judged in these worlds beside those of all.
+    #[serde(default)]
+    pub(crate) strategies: Vec<String>,
 }
 
 /// The knobs of one world.
@@ -142,16 +149,31 @@ impl MapSettings {
         if let Some(world) = self.swept().iter().find(|world| judged.contains(&world.seed)) {
             bail!("world {} is swept and judged: choose on other worlds than those of the comparison", world.seed);
         }
-        if let Some(arm) = self.arms().into_iter().find(|arm| *arm == NULL) {
+        if let Some(arm) = self.arms().iter().find(|arm| *arm == NULL) {
             bail!("an arm cannot be named `{arm}`: that is the baseline with other seeds");
+        }
+        let compared = self.compared();
+        if let Some(arm) = self.variants.keys().find(|arm| !compared.contains(arm)) {
+            bail!("variants of `{arm}`, which is not judged: expected one of {}", compared.join(", "));
         }
         Ok(())
     }
 
-    /// Baselines and judged arms, each once.
-    pub(crate) fn arms(&self) -> Vec<&str> {
-        let more = self.experiment.strategies.iter().filter(|arm| !self.baselines.contains(arm));
-        self.baselines.iter().chain(more).map(String::as_str).collect()
+    /// The arms that are judged somewhere, each once.
+    pub(crate) fn compared(&self) -> Vec<String> {
+        let of_blocks = self.design.iter().flat_map(|block| &block.strategies);
+        each_once(self.experiment.strategies.iter().chain(of_blocks).cloned())
+    }
+
+    /// The arms that are judged in a world.
+    pub(crate) fn compared_in(&self, world: &World) -> Vec<String> {
+        let here = self.design.iter().filter(|block| block.worlds().any(|other| other == *world));
+        each_once(self.experiment.strategies.iter().chain(here.flat_map(|block| &block.strategies)).cloned())
+    }
+
+    /// Baselines, judged arms and their variants, each once.
+    pub(crate) fn arms(&self) -> Vec<String> {
+        each_once(self.baselines.iter().cloned().chain(self.compared()).chain(self.variants.values().flatten().cloned()))
     }
 
     /// Worlds of the design, each once, in an order in which one stopped early is still balanced.
@@ -172,6 +194,16 @@ impl MapSettings {
         settings.data.generate = Some(world.generate(scale));
         settings
     }
+}
+
+fn each_once(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for name in names {
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    found
 }
 
 fn distinct(blocks: &[Block]) -> Vec<World> {
@@ -204,7 +236,7 @@ mod tests {
         }
         assert!(map.swept().len() >= 2);
         for needed in ["gst-affinity", "gst-oracle", "gst-random", "mix-half-learned", "gst-adaptive"] {
-            assert!(map.arms().contains(&needed), "{needed}");
+            assert!(map.arms().iter().any(|arm| arm == needed), "{needed}");
         }
         for baseline in &map.baselines {
             assert_eq!(map.experiment.arm(baseline).strategy, "mix-all", "{baseline}");
@@ -222,6 +254,7 @@ mod tests {
             inequality: vec![1.0],
             difficulty: vec![0.0],
             worlds: vec![1, 2],
+            strategies: Vec::new(),
         };
         let worlds = distinct(&[block(&[0.0]), block(&[0.0, 1.0])]);
         assert_eq!(worlds.len(), 8);

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::experiment::{BUILT_IN, Options, Regime, Settings};
 use crate::map::MapSettings;
-use crate::{bench, ci, experiment, map, report, soak, tidy, transfer, workspace};
+use crate::{bench, ci, experiment, map, planning, report, results, soak, tidy, transfer, workspace};
 
 /// The workspace's own tool: experiments, house rules, checks, benchmarks.
 #[derive(Debug, Parser)]
@@ -26,9 +26,14 @@ enum Task {
     /// Compare strategies over generated worlds of known conflict and dependence, or make the page again.
     #[command(subcommand)]
     Map(Map),
+    /// Hold every metric, grouping, number of groups and order against worlds whose right plan is known.
+    #[command(subcommand)]
+    Planning(planning::Planning),
     /// Measure whether affinity predicts transfer, or make the page again.
     #[command(subcommand)]
     Transfer(transfer::Transfer),
+    /// Make every page and figure under docs/results again from its rows, or from the run folder where that is there.
+    Results(results::Options),
     /// Hold the house rules: crate arrows, manifests, leftovers, links, sizes.
     Tidy,
     /// Run every check of continuous integration, cheapest first.
@@ -71,8 +76,7 @@ struct MapPlace {
     /// The finished cells; the page is written beside them.
     #[arg(long, value_name = "FILE", default_value = MAP_ROWS)]
     rows: PathBuf,
-    /// The table that `gst group` reads its forecast from [default: that of gst-schedule for the map in the docs, else forecast.json
-    /// beside the rows].
+    /// Write the table that `gst group` forecasts from here [default: that of gst-schedule for the built-in map, else none].
     #[arg(long, value_name = "FILE")]
     forecast: Option<PathBuf>,
 }
@@ -96,6 +100,9 @@ struct MapRun {
     /// Keep the folders of worlds that are done.
     #[arg(long)]
     keep: bool,
+    /// When all is done, drop the rows of cells that this map no longer has: of other settings, of a rate that the sweep no longer chooses.
+    #[arg(long)]
+    prune: bool,
     /// Folder of worlds and runs [default: target/experiments/map].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -110,11 +117,9 @@ impl MapPlace {
     }
 
     fn report(&self) -> Result<()> {
-        let forecast = self.forecast.clone().unwrap_or_else(|| match self.rows.as_os_str() == MAP_ROWS {
-            true => PathBuf::from("crates/gst-schedule/data/forecast.json"),
-            false => self.rows.with_file_name("forecast.json"),
-        });
-        let written = map::write_report(&self.settings()?, &self.rows, &forecast)?;
+        let usual = || (self.rows.as_os_str() == MAP_ROWS).then(|| PathBuf::from(results::FORECAST));
+        let forecast = self.forecast.clone().or_else(usual);
+        let written = map::write_report(&self.settings()?, &self.rows, forecast.as_deref())?;
         eprintln!("map: {} ({} of {} worlds)", written.page.display(), written.worlds, written.planned);
         Ok(())
     }
@@ -132,6 +137,7 @@ impl MapRun {
             hours: self.hours,
             worlds: self.worlds,
             keep: self.keep,
+            prune: self.prune,
         };
         let ran = map::run(&settings, &options);
         // A map that was stopped has worlds to show; without any, why it stopped says enough.
@@ -266,7 +272,9 @@ fn dispatch(task: Task) -> Result<()> {
         }
         Task::Map(Map::Run(run)) => run.run(),
         Task::Map(Map::Report(place)) => place.report(),
+        Task::Planning(task) => planning::run(task),
         Task::Transfer(task) => transfer::run(task),
+        Task::Results(options) => results::run(&options),
         Task::Tidy => tidy::run(),
         Task::Ci(choice) => ci::run(&choice),
         Task::Bench(options) => bench::run(&options),

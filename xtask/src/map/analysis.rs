@@ -98,7 +98,8 @@ impl Choice {
         let score = |arm: &String| arms.get(arm).map_or(0.0, top);
         let best_of = |names: &[String]| names.iter().max_by(|a, b| score(a).total_cmp(&score(b))).cloned();
         let baseline = best_of(&settings.baselines).context("no baselines")?;
-        let taken = |(arm, others): (&String, &Vec<String>)| Some((arm.clone(), best_of(&[others, &[arm.clone()][..]].concat())?));
+        let taken =
+            |(arm, others): (&String, &Vec<String>)| Some((arm.clone(), best_of(&[others, &[arm.clone()][..]].concat())?));
         let variants = settings.variants.iter().filter_map(taken).collect();
         Ok(Self { baseline, arms, variants, worlds: worlds.len() })
     }
@@ -203,8 +204,14 @@ impl Map {
         map.arms.extend(order.iter().cloned());
         for world in worlds {
             let here: Vec<&Row> = judged.iter().filter(|row| row.world() == world).copied().collect();
-            let find = |arm: &str| here.iter().find(|row| row.arm == arm).copied();
-            let (Some(base), Some(null)) = (find(&choices.at(&world.knobs).baseline), find(NULL)) else {
+            let choice = choices.at(&world.knobs);
+            // Rows of a rate that the sweep no longer chooses may still be there; they count while there are no others.
+            let find = |arm: &str| {
+                let chosen = choice.rate(if arm == NULL { &choice.baseline } else { arm });
+                let rows = here.iter().filter(|row| row.arm == arm).copied();
+                rows.max_by_key(|row| Some(row.learning_rate) == chosen)
+            };
+            let (Some(base), Some(null)) = (find(&choice.baseline), find(NULL)) else {
                 map.left_out += 1;
                 continue;
             };

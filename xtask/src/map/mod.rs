@@ -15,4 +15,4 @@ mod settings;
 
 pub(crate) use page::write_report;
 pub(crate) use run::{Options, commit, date, run, usual_folder};
-pub(crate) use settings::MapSettings;
+pub(crate) use settings::{MapSettings, World};

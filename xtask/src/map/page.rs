@@ -23,8 +23,8 @@ pub(crate) struct Written {
     pub(crate) planned: usize,
 }
 
-/// Writes the page beside the rows, and the table of `gst-schedule` as `forecast`.
-pub(crate) fn write_report(settings: &MapSettings, path: &Path, forecast: &Path) -> Result<Written> {
+/// Writes the page beside the rows and, where it is asked for, the table that `gst-schedule` forecasts from.
+pub(crate) fn write_report(settings: &MapSettings, path: &Path, forecast: Option<&Path>) -> Result<Written> {
     let rows = rows::read(path)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let choices = Choices::of(settings, &rows)?;
@@ -35,7 +35,9 @@ pub(crate) fn write_report(settings: &MapSettings, path: &Path, forecast: &Path)
         vec![Part::Findings(findings(settings, &map, &choices)), Part::Figures(vec![figure]), Part::Table(savings(&map))];
     parts.extend(uncharged(&map).map(Part::Table));
     if let Some(learned) = Forecast::of(&map, &candidates(settings), &rows, hash_file(path)?) {
-        write_whole(forecast, &format!("{}\n", serde_json::to_string_pretty(&learned)?))?;
+        if let Some(forecast) = forecast {
+            write_whole(forecast, &format!("{}\n", serde_json::to_string_pretty(&learned)?))?;
+        }
         parts.push(Part::Table(learned.table()));
     }
     parts.extend([over_run(&map), accuracy(&map), shares(&map), predictors(&map), rates(&choices), made(&rows)].map(Part::Table));

@@ -32,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) worlds: Option<usize>,
     /// Keep the folders of worlds that are done.
     pub(crate) keep: bool,
+    /// Drop rows of cells that this map no longer has.
+    pub(crate) prune: bool,
 }
 
 /// Runs what is missing of a map, then says what is there.
@@ -51,8 +53,12 @@ pub(crate) fn run(settings: &MapSettings, options: &Options) -> Result<()> {
     }
     let choices = Choices::of(settings, &map.rows())?;
     eprint!("{choices}");
-    if !map.complete("map", judged_instances(settings, &choices, options.worlds))? {
+    let judged = judged_instances(settings, &choices, options.worlds);
+    if !map.complete("map", judged.clone())? {
         bail!("stopped; the same command goes on with the cells that are not done");
+    }
+    if options.prune {
+        map.prune(sweep_instances(settings).iter().chain(&judged))?;
     }
     Ok(())
 }
@@ -207,6 +213,17 @@ impl Map<'_> {
         rows.retain(|row| !by_key.contains_key(&row.key));
         rows.extend(by_key.into_values());
         rows.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
+        rows::write(&self.options.rows, &rows)
+    }
+
+    /// Drops the rows of all cells but those of these instances: of other settings, of a rate that the sweep no longer chooses.
+    fn prune<'a>(&self, instances: impl Iterator<Item = &'a Instance>) -> Result<()> {
+        let version = &self.options.gst.version;
+        let known: BTreeSet<String> = instances.flat_map(|instance| instance.keys(version).into_values()).collect();
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = rows.len();
+        rows.retain(|row| known.contains(&row.key));
+        eprintln!("pruned: {} of {before} rows are of no cell of this map", before - rows.len());
         rows::write(&self.options.rows, &rows)
     }
 

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+pub(crate) use page::write_report;
 
 /// Measure whether affinity predicts transfer, or make the page again.
 #[derive(Debug, Subcommand)]
@@ -76,7 +77,7 @@ pub(crate) fn run(task: Transfer) -> Result<()> {
         Transfer::Run(options) => run::run(&options)?,
         Transfer::Report { folder } => folder,
     };
-    let page = page::write_report(&folder)?;
+    let page = write_report(&folder)?;
     eprintln!("transfer: {}", page.display());
     Ok(())
 }

@@ -21,7 +21,7 @@ const FORWARD: f64 = 1.0 / 3.0;
 const LONG: f64 = 200.0;
 
 /// Writes the page beside the rows.
-pub(super) fn write_report(folder: &Path) -> Result<PathBuf> {
+pub(crate) fn write_report(folder: &Path) -> Result<PathBuf> {
     let rows = Rows::read(folder)?;
     let measured = Measured::of(&rows)?;
     let probe = rows.probes.first().with_context(|| format!("{} has no probes", folder.join("probes.csv").display()))?;

@@ -1,0 +1,247 @@
+//! Probes every world once a point, then calls `gst group` for every plan.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::Run;
+use super::rows::{self, Row, ahead};
+use crate::experiment::{self, Board, Interrupt, Job, Options, Outcome, Worker, fingerprint_of, generation, hash, right_groups};
+use crate::map::{MapSettings, World, commit, date};
+use crate::report::rank::adjusted_rand;
+use crate::workspace;
+
+/// Metrics to group by; directed ones are made symmetric by `gst group`.
+const METRICS: [&str; 7] =
+    ["cosine", "gradient-distance", "unit-distance", "preconditioned-cosine", "lookahead", "commutator", "transferability"];
+const METHODS: [&str; 4] = ["spectral", "agglomerative", "exact", "community"];
+const ORDERS: [&str; 9] =
+    ["size", "slow-first", "cost", "heterogeneity", "near-global", "path", "prerequisite", "commutator", "random"];
+/// Rungs of a ladder: every order is tried with so many groups.
+const GROUPS: usize = 3;
+/// Other numbers of groups, in one order.
+const OTHERS: [usize; 2] = [2, 4];
+
+/// How a plan is made.
+struct Plan {
+    metric: &'static str,
+    method: &'static str,
+    groups: usize,
+    order: &'static str,
+}
+
+/// Every metric by every method and number of groups; every order where the method is the usual one and the number the right one.
+fn plans() -> Vec<Plan> {
+    let mut plans = Vec::new();
+    for metric in METRICS {
+        for method in METHODS {
+            plans.extend(OTHERS.map(|groups| Plan { metric, method, groups, order: ORDERS[0] }));
+            let orders = if method == METHODS[0] { &ORDERS[..] } else { &ORDERS[..1] };
+            plans.extend(orders.iter().map(|order| Plan { metric, method, groups: GROUPS, order }));
+        }
+    }
+    plans
+}
+
+impl Plan {
+    fn file(&self, stem: &str) -> String {
+        let Self { metric, method, groups, order } = self;
+        format!("{stem}.{metric}.{method}.{groups}.{order}.json")
+    }
+
+    fn command(&self, stem: &str, seed: u64) -> String {
+        let Self { metric, method, groups, order } = self;
+        let out = self.file(stem);
+        format!(
+            "group {stem}.json --metric {metric} --method {method} --groups {groups} --order {order} --out {out} --seed {seed}"
+        )
+    }
+}
+
+/// Runs what is missing and writes the rows after every world.
+pub(super) fn run(options: &Run) -> Result<()> {
+    let interrupt = Interrupt::install()?;
+    let settings = MapSettings::built_in()?;
+    let gst = experiment::program(&settings.experiment, &Options { gst: options.gst.clone(), ..Options::default() })?;
+    let work = match &options.work {
+        Some(folder) => folder.clone(),
+        None => {
+            workspace::members(&workspace::root()?)?.target_directory.into_std_path_buf().join("experiments").join("planning")
+        }
+    };
+    let worlds: Vec<World> =
+        settings.judged().into_iter().filter(|world| world.knobs.dependence > 0.0).take(options.worlds).collect();
+    let board = Board::new(worlds.len() * 2 * options.points.len());
+    let (commit, date) = (commit(), date()?);
+    let mut found = Vec::new();
+    for world in &worlds {
+        let out = work.join(world.name());
+        std::fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+        let out = std::fs::canonicalize(out)?;
+        let mut worker = Worker {
+            gst: &gst,
+            out: &out,
+            data: out.join("data"),
+            weights: None,
+            fingerprint: String::new(),
+            context: String::new(),
+            interrupt: &interrupt,
+            fresh: false,
+            prefix: format!("{} ", world.name()),
+            threads: None,
+        };
+        if let Some(job) = generation(&settings.in_world(world), &gst.version) {
+            go(&worker, &job, &Board::quiet())?;
+        }
+        worker.fingerprint = fingerprint_of(&gst.path, &worker.data)?;
+        let rungs = right_groups(&worker.data)?.with_context(|| format!("{} has no right groups", out.display()))?;
+        for point in &options.points {
+            let stem = format!("point-{point}");
+            let (probe, plans) = jobs(&worker, world, options, *point);
+            go(&worker, &probe, &board)?;
+            go(&worker, &plans, &board)?;
+            let facts = Facts { world, point: *point, rungs: &rungs, commit: &commit, date: &date };
+            found.extend(gather(&out, &stem, &facts)?);
+        }
+        rows::write(&options.out, &found)?;
+        // The recordings are made again where they are missed; what was measured stays.
+        std::fs::remove_dir_all(&worker.data).with_context(|| format!("cannot remove {}", worker.data.display()))?;
+    }
+    board.close();
+    Ok(())
+}
+
+fn go(worker: &Worker<'_>, job: &Job, board: &Board) -> Result<()> {
+    match worker.run(job, board)? {
+        Outcome::Done | Outcome::Skipped => Ok(()),
+        Outcome::Interrupted => bail!("stopped; the same command goes on with what is not done"),
+        Outcome::Failed(reason) => bail!("{}: {reason}; see {}", job.label, worker.out.join(&job.log).display()),
+    }
+}
+
+/// The measurement, and all plans made of it.
+fn jobs(worker: &Worker<'_>, world: &World, options: &Run, point: u64) -> (Job, Job) {
+    let (stem, seed, batches) = (format!("point-{point}"), world.seed, options.batches);
+    let probe = format!(
+        "affinity --data DATA --points {point} --batches {batches} --batch-size 4 --directed lookahead,commutator,transferability \
+         --transfer-steps 10 --transfer-repeats 1 --out {stem}.json --seed {seed}"
+    );
+    let probe = job(worker, format!("probe at step {point}"), &stem, format!("{stem}.json"), &[probe], &worker.fingerprint);
+    let plans = plans();
+    let commands: Vec<String> = plans.iter().map(|plan| plan.command(&stem, seed)).collect();
+    let last = plans.last().map_or_else(String::new, |plan| plan.file(&stem));
+    let plans = job(worker, format!("{} plans", plans.len()), &format!("{stem}-plans"), last, &commands, &probe.key);
+    (probe, plans)
+}
+
+fn job(worker: &Worker<'_>, label: String, stem: &str, result: String, commands: &[String], made_of: &str) -> Job {
+    let commands: Vec<Vec<String>> =
+        commands.iter().map(|command| command.split_whitespace().map(str::to_owned).collect()).collect();
+    let made_from = serde_json::json!({ "commands": commands, "data": made_of, "gst": worker.gst.version });
+    Job {
+        label,
+        folder: None,
+        record: format!("{stem}.cell.json").into(),
+        log: format!("{stem}.log.txt").into(),
+        result: result.into(),
+        files: Vec::new(),
+        commands,
+        key: hash(made_from.to_string().as_bytes()),
+        needs: None,
+        steps: None,
+    }
+}
+
+/// What the rows of one probe share.
+struct Facts<'a> {
+    world: &'a World,
+    point: u64,
+    /// As `gst group --partition` takes them.
+    rungs: &'a str,
+    commit: &'a str,
+    date: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Grouping {
+    datasets: Vec<Dataset>,
+    groups: Vec<Vec<usize>>,
+}
+
+#[derive(Deserialize)]
+struct Dataset {
+    name: String,
+}
+
+fn gather(folder: &Path, stem: &str, facts: &Facts<'_>) -> Result<Vec<Row>> {
+    let rungs: BTreeMap<&str, usize> =
+        facts.rungs.split(';').enumerate().flat_map(|(rung, names)| names.split(',').map(move |name| (name, rung))).collect();
+    let row = |plan: &Plan| {
+        let path: PathBuf = folder.join(plan.file(stem));
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let grouping: Grouping = serde_json::from_str(&text).with_context(|| format!("{} is no grouping", path.display()))?;
+        let place = |dataset: usize| grouping.groups.iter().position(|group| group.contains(&dataset)).unwrap_or(0);
+        let placed: Vec<usize> = (0..grouping.datasets.len()).map(place).collect();
+        let right: Vec<usize> = grouping
+            .datasets
+            .iter()
+            .map(|dataset| rungs.get(dataset.name.as_str()).copied().with_context(|| format!("`{}` has no rung", dataset.name)))
+            .collect::<Result<_>>()?;
+        Ok(Row {
+            conflict: facts.world.knobs.conflict,
+            world: facts.world.seed,
+            point: facts.point,
+            metric: plan.metric.into(),
+            method: plan.method.into(),
+            groups: plan.groups,
+            order: plan.order.into(),
+            rand: rounded(adjusted_rand(&placed, &right).context("groups of other datasets")?),
+            ahead: rounded(ahead(&placed, &right).context("all datasets are on one rung")?),
+            commit: facts.commit.to_owned(),
+            date: facts.date.to_owned(),
+        })
+    };
+    plans().iter().map(row).collect()
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1e3).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_method_number_and_order_is_tried_and_no_plan_twice() {
+        let plans = plans();
+        let mut files: Vec<String> = plans.iter().map(|plan| plan.file("p")).collect();
+        files.sort();
+        files.dedup();
+        assert_eq!(files.len(), plans.len());
+        let tried = |keep: &dyn Fn(&Plan) -> bool| plans.iter().any(keep);
+        assert!(METRICS.iter().all(|metric| tried(&|plan| plan.metric == *metric)));
+        assert!(
+            METHODS.iter().all(|method| [2, 3, 4].iter().all(|k| tried(&|plan| plan.method == *method && plan.groups == *k)))
+        );
+        assert!(ORDERS.iter().all(|order| METRICS.iter().all(|m| tried(&|plan| plan.order == *order && plan.metric == *m))));
+    }
+
+    #[test]
+    fn a_plan_is_held_against_the_rungs() {
+        let folder = tempfile::tempdir().unwrap();
+        let grouping = r#"{"datasets":[{"name":"b"},{"name":"a"},{"name":"c"}],"groups":[[1],[0],[2]]}"#;
+        for plan in plans() {
+            std::fs::write(folder.path().join(plan.file("point-20")), grouping).unwrap();
+        }
+        let world = World { knobs: MapSettings::built_in().unwrap().judged()[0].knobs, seed: 1 };
+        let facts = Facts { world: &world, point: 20, rungs: "a;b;c", commit: "0", date: "2026-01-01" };
+        let rows = gather(folder.path(), "point-20", &facts).unwrap();
+        assert_eq!(rows.len(), plans().len());
+        assert!(rows.iter().all(|row| (row.rand, row.ahead) == (1.0, 1.0)));
+        let error = gather(folder.path(), "point-20", &Facts { rungs: "a;b", ..facts }).unwrap_err();
+        assert!(error.to_string().contains("`c` has no rung"), "{error}");
+    }
+}

@@ -137,6 +137,9 @@ fn a_sweep_comes_first_and_jobs_run_side_by_side() {
         said(&output)
     };
     assert!(run().contains("learning rates chosen on the sweep's seeds"));
+    let text = fs::read_to_string(bench.path("calls")).unwrap();
+    let reads_clips = |line: &&str| line.starts_with("affinity") || line.starts_with("train");
+    assert!(text.lines().filter(reads_clips).all(|line| line.ends_with("--cache-dir features")), "cells share features: {text}");
     let calls = bench.calls();
     assert_eq!((count(&calls, "train"), count(&calls, "affinity"), count(&calls, "group")), (8, 3, 4));
     // The made-up runs are all alike: of equal rates the lowest is taken.
@@ -189,6 +192,8 @@ fn a_second_run_finds_everything_done() {
     let bench = Bench::new();
     let output = bench.run(&["--seeds", "2"]);
     assert!(output.status.success(), "{}", said(&output));
+    let text = fs::read_to_string(bench.path("calls")).unwrap();
+    assert!(!text.contains("--cache-dir"), "the cell that computes the features would be slower than the others: {text}");
     let calls = bench.calls();
     assert_eq!(["data", "affinity", "group", "schedule", "train"].map(|name| count(&calls, name)), [1, 2, 2, 6, 6]);
     assert!(

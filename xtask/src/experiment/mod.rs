@@ -15,7 +15,7 @@ mod sweep;
 mod worker;
 
 pub(crate) use dry_run::dry_run;
-pub(crate) use fingerprint::{hash, hash_file, of_data as fingerprint_of};
+pub(crate) use fingerprint::{hash_file, of_data as fingerprint_of};
 pub(crate) use gst::Gst;
 pub(crate) use oracle::partition as right_groups;
 pub(crate) use plan::{Ground, Job, generation, jobs as plan_jobs, reads_groups};

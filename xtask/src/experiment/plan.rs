@@ -72,6 +72,28 @@ pub(crate) struct Job {
     pub(crate) steps: Option<u64>,
 }
 
+impl Job {
+    /// Commands, their words apart by spaces, that belong to no arm. The last one leaves `result`; record and log are named after `stem`;
+    /// `reads` is the hash of what they read.
+    pub(crate) fn alone(label: String, stem: &str, result: String, commands: &[String], reads: &str, gst_version: &str) -> Self {
+        let commands: Vec<Vec<String>> =
+            commands.iter().map(|command| command.split_whitespace().map(str::to_owned).collect()).collect();
+        let key = hash(json!({ "commands": commands, "data": reads, "gst": gst_version }).to_string().as_bytes());
+        Self {
+            label,
+            folder: None,
+            record: format!("{stem}.cell.json").into(),
+            log: format!("{stem}.log.txt").into(),
+            result: result.into(),
+            files: Vec::new(),
+            commands,
+            key,
+            needs: None,
+            steps: None,
+        }
+    }
+}
+
 /// The job that generates the data, if the experiment does.
 pub(crate) fn generation(settings: &Settings, gst_version: &str) -> Option<Job> {
     let generate = settings.data.generate.as_ref()?;

@@ -86,6 +86,8 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
         interrupt: &interrupt,
         fresh: options.fresh,
         prefix: String::new(),
+        // Where wall times are to be compared, no cell may compute for the others.
+        features: options.jobs > 1 && settings.shares_features(),
         threads: None,
     };
     if let Some(job) = generation(settings, &gst.version) {

@@ -359,6 +359,12 @@ impl Settings {
         self.arms.get(name).cloned().unwrap_or_else(|| Arm { strategy: name.into(), ..Arm::default() })
     }
 
+    /// Whether cells keep the features of clips for one another: unless the settings say where features are kept.
+    pub(crate) fn shares_features(&self) -> bool {
+        !self.training.config.contains_key("cache_dir")
+            && !self.training.arguments.iter().any(|word| word.starts_with("--cache-dir"))
+    }
+
     /// The seeds of the experiment.
     pub(crate) fn seed_list(&self) -> Vec<u64> {
         (self.first_seed..self.first_seed.saturating_add(self.seeds)).collect()

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::gst::Gst;
 use super::plan::{Job, with_folders};
@@ -13,6 +13,9 @@ use super::record::{Record, Status, write_whole};
 
 /// How often the metrics of a running cell are read.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// Where features are kept, in the experiment's folder.
+const FEATURES: &str = "features";
 
 /// How a job came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) fresh: bool,
     /// Stands before the names of jobs: which of several experiments they belong to.
     pub(crate) prefix: String,
+    /// Keep the features of clips in the experiment's folder, for the jobs that come after: they come back bit for bit.
+    pub(crate) features: bool,
     /// Threads that the arithmetic of a job may use; all when absent.
     pub(crate) threads: Option<usize>,
 }
@@ -69,7 +74,10 @@ impl Worker<'_> {
         let mut looked = Instant::now();
         for command in &job.commands {
             log.push_str(&format!("$ gst {}\n", command.join(" ")));
-            let arguments = with_folders(command, &self.data, self.weights.as_deref());
+            let mut arguments = with_folders(command, &self.data, self.weights.as_deref());
+            if self.features && matches!(command.first().map(String::as_str), Some("pretrain" | "train" | "affinity")) {
+                arguments.extend(["--cache-dir", FEATURES].map(str::to_owned));
+            }
             let ended = process::run(&self.gst.path, &arguments, self.out, self.threads, self.interrupt, || {
                 if looked.elapsed() >= LOOK {
                     looked = Instant::now();
@@ -94,6 +102,15 @@ impl Worker<'_> {
         let seconds = started.elapsed().as_secs_f64();
         write_whole(&self.out.join(&job.log), &log)?;
         self.close(job, row, board, seconds, failure)
+    }
+
+    /// The same where nothing can go on without it.
+    pub(crate) fn complete(&self, job: &Job, board: &Board) -> Result<()> {
+        match self.run(job, board)? {
+            Outcome::Done | Outcome::Skipped => Ok(()),
+            Outcome::Interrupted => bail!("stopped; the same command goes on with what is not done"),
+            Outcome::Failed(reason) => bail!("{}: {reason}; see {}", self.label(job), self.out.join(&job.log).display()),
+        }
     }
 
     /// Writes the files that jobs share, before any of them runs.

@@ -53,12 +53,11 @@ pub(crate) fn run(settings: &MapSettings, options: &Options) -> Result<()> {
     }
     let choices = Choices::of(settings, &map.rows())?;
     eprint!("{choices}");
-    let judged = judged_instances(settings, &choices, options.worlds);
-    if !map.complete("map", judged.clone())? {
+    if !map.complete("map", judged_instances(settings, &choices, options.worlds))? {
         bail!("stopped; the same command goes on with the cells that are not done");
     }
     if options.prune {
-        map.prune(sweep_instances(settings).iter().chain(&judged))?;
+        map.prune(sweep_instances(settings).iter().chain(&judged_instances(settings, &choices, None)))?;
     }
     Ok(())
 }
@@ -187,6 +186,7 @@ impl Map<'_> {
             interrupt: self.interrupt,
             fresh: false,
             prefix: format!("{} ", instance.settings.name),
+            features: instance.settings.shares_features(),
             threads: (*jobs > 1).then(|| (cores() / jobs).max(1)),
         };
         if let Some(job) = generation(&instance.settings, &gst.version) {

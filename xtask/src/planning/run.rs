@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::Run;
 use super::rows::{self, Row, ahead};
-use crate::experiment::{self, Board, Interrupt, Job, Options, Outcome, Worker, fingerprint_of, generation, hash, right_groups};
+use crate::experiment::{self, Board, Interrupt, Job, Options, Worker, fingerprint_of, generation, right_groups};
 use crate::map::{MapSettings, World, commit, date};
 use crate::report::rank::adjusted_rand;
 use crate::workspace;
@@ -90,18 +90,19 @@ pub(super) fn run(options: &Run) -> Result<()> {
             interrupt: &interrupt,
             fresh: false,
             prefix: format!("{} ", world.name()),
+            features: true,
             threads: None,
         };
         if let Some(job) = generation(&settings.in_world(world), &gst.version) {
-            go(&worker, &job, &Board::quiet())?;
+            worker.complete(&job, &Board::quiet())?;
         }
         worker.fingerprint = fingerprint_of(&gst.path, &worker.data)?;
         let rungs = right_groups(&worker.data)?.with_context(|| format!("{} has no right groups", out.display()))?;
         for point in &options.points {
             let stem = format!("point-{point}");
             let (probe, plans) = jobs(&worker, world, options, *point);
-            go(&worker, &probe, &board)?;
-            go(&worker, &plans, &board)?;
+            worker.complete(&probe, &board)?;
+            worker.complete(&plans, &board)?;
             let facts = Facts { world, point: *point, rungs: &rungs, commit: &commit, date: &date };
             found.extend(gather(&out, &stem, &facts)?);
         }
@@ -113,14 +114,6 @@ pub(super) fn run(options: &Run) -> Result<()> {
     Ok(())
 }
 
-fn go(worker: &Worker<'_>, job: &Job, board: &Board) -> Result<()> {
-    match worker.run(job, board)? {
-        Outcome::Done | Outcome::Skipped => Ok(()),
-        Outcome::Interrupted => bail!("stopped; the same command goes on with what is not done"),
-        Outcome::Failed(reason) => bail!("{}: {reason}; see {}", job.label, worker.out.join(&job.log).display()),
-    }
-}
-
 /// The measurement, and all plans made of it.
 fn jobs(worker: &Worker<'_>, world: &World, options: &Run, point: u64) -> (Job, Job) {
     let (stem, seed, batches) = (format!("point-{point}"), world.seed, options.batches);
@@ -128,30 +121,14 @@ fn jobs(worker: &Worker<'_>, world: &World, options: &Run, point: u64) -> (Job, 
         "affinity --data DATA --points {point} --batches {batches} --batch-size 4 --directed lookahead,commutator,transferability \
          --transfer-steps 10 --transfer-repeats 1 --out {stem}.json --seed {seed}"
     );
-    let probe = job(worker, format!("probe at step {point}"), &stem, format!("{stem}.json"), &[probe], &worker.fingerprint);
+    let version = &worker.gst.version;
+    let label = format!("probe at step {point}");
+    let probe = Job::alone(label, &stem, format!("{stem}.json"), &[probe], &worker.fingerprint, version);
     let plans = plans();
     let commands: Vec<String> = plans.iter().map(|plan| plan.command(&stem, seed)).collect();
     let last = plans.last().map_or_else(String::new, |plan| plan.file(&stem));
-    let plans = job(worker, format!("{} plans", plans.len()), &format!("{stem}-plans"), last, &commands, &probe.key);
+    let plans = Job::alone(format!("{} plans", plans.len()), &format!("{stem}-plans"), last, &commands, &probe.key, version);
     (probe, plans)
-}
-
-fn job(worker: &Worker<'_>, label: String, stem: &str, result: String, commands: &[String], made_of: &str) -> Job {
-    let commands: Vec<Vec<String>> =
-        commands.iter().map(|command| command.split_whitespace().map(str::to_owned).collect()).collect();
-    let made_from = serde_json::json!({ "commands": commands, "data": made_of, "gst": worker.gst.version });
-    Job {
-        label,
-        folder: None,
-        record: format!("{stem}.cell.json").into(),
-        log: format!("{stem}.log.txt").into(),
-        result: result.into(),
-        files: Vec::new(),
-        commands,
-        key: hash(made_from.to_string().as_bytes()),
-        needs: None,
-        steps: None,
-    }
 }
 
 /// What the rows of one probe share.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::Run;
@@ -10,7 +10,7 @@ use super::metrics::{METRICS, Metric, Source, TRANSFERABILITY};
 use super::rows::{Groups, Pair, Probe, Rows};
 use super::sketches::PlainGram;
 use crate::experiment::{
-    self, Board, Generate, Interrupt, Job, Options, Outcome, Settings, Worker, fingerprint_of, generation, hash, write_whole,
+    self, Board, Generate, Interrupt, Job, Options, Settings, Worker, fingerprint_of, generation, write_whole,
 };
 use crate::map::{commit, date};
 use crate::workspace;
@@ -49,10 +49,11 @@ fn measure(options: &Run, interrupt: &Interrupt) -> Result<PathBuf> {
         interrupt,
         fresh: false,
         prefix: String::new(),
+        features: true,
         threads: None,
     };
     if let Some(job) = generation(&settings, &gst.version) {
-        go(&worker, &job, &Board::quiet())?;
+        worker.complete(&job, &Board::quiet())?;
     }
     worker.fingerprint = fingerprint_of(&gst.path, &worker.data)?;
     let made = Made { commit: commit(), date: date()?, version: gst.version.clone() };
@@ -80,14 +81,6 @@ fn settings(options: &Run) -> Result<Settings> {
         None => settings.data.generate.map(|generate| Generate { seed: 0, ..generate }),
     };
     Ok(settings)
-}
-
-fn go(worker: &Worker<'_>, job: &Job, board: &Board) -> Result<()> {
-    match worker.run(job, board)? {
-        Outcome::Done | Outcome::Skipped => Ok(()),
-        Outcome::Interrupted => bail!("stopped; the same command goes on with what is not done"),
-        Outcome::Failed(reason) => bail!("{}: {reason}; see {}", job.label, worker.out.join(&job.log).display()),
-    }
 }
 
 /// What made the rows.
@@ -147,21 +140,8 @@ impl Call<'_> {
 
     /// Commands whose last one leaves `stem`.json, with the hash of what they read.
     fn job(&self, worker: &Worker<'_>, stem: &str, what: &str, commands: &[String], data: &str) -> Job {
-        let commands: Vec<Vec<String>> =
-            commands.iter().map(|command| command.split_whitespace().map(str::to_owned).collect()).collect();
-        let made_from = serde_json::json!({ "commands": commands, "data": data, "gst": worker.gst.version });
-        Job {
-            label: format!("seed {}, step {}{what}", self.seed, self.point),
-            folder: None,
-            record: format!("{stem}.cell.json").into(),
-            log: format!("{stem}.log.txt").into(),
-            result: format!("{stem}.json").into(),
-            files: Vec::new(),
-            commands,
-            key: hash(made_from.to_string().as_bytes()),
-            needs: None,
-            steps: None,
-        }
+        let label = format!("seed {}, step {}{what}", self.seed, self.point);
+        Job::alone(label, stem, format!("{stem}.json"), commands, data, &worker.gst.version)
     }
 
     /// Runs it unless it is done, and keeps of the gradients, which are large, only their products.
@@ -172,14 +152,14 @@ impl Call<'_> {
         if !gram.exists() && !sketches.exists() && record.exists() {
             std::fs::remove_file(&record).with_context(|| format!("cannot remove {}", record.display()))?;
         }
-        go(worker, &job, board)?;
+        worker.complete(&job, board)?;
         if sketches.exists() {
             let datasets = read::<Affinity>(&worker.out.join(&job.result))?.datasets.len();
             let products = PlainGram::of_sketches(&sketches, datasets)?;
             write_whole(&gram, &serde_json::to_string(&products)?)?;
             std::fs::remove_file(&sketches).with_context(|| format!("cannot remove {}", sketches.display()))?;
         }
-        go(worker, &self.groupings(worker), board)
+        worker.complete(&self.groupings(worker), board)
     }
 
     /// Adds its rows.

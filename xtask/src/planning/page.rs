@@ -90,7 +90,7 @@ impl Page<'_> {
             |row, method| row.point == point && row.groups == 3 && row.order == "size" && row.method == *method,
             RAND,
         );
-        table.note = "1: the rungs; 0: chance. Bold: the interval leaves out 0. Orders do not change groups.".into();
+        table.note = "1: the rungs; 0: chance. Bold: the interval leaves out 0, as one in twenty does by chance. Orders do not change groups.".into();
         table
     }
 
@@ -124,7 +124,7 @@ impl Page<'_> {
             |row, order| row.point == point && row.method == "spectral" && row.groups == 3 && row.order == *order,
             AHEAD,
         );
-        table.note = "1: the right plan; 0: chance, or all at once; −1: the reverse. Bold: the interval leaves out 0.".into();
+        table.note = "1: the right plan; 0: chance, or all at once; −1: the reverse. Bold: the interval leaves out 0, as one in twenty does by chance.".into();
         table
     }
 

@@ -119,7 +119,7 @@ fn jobs(worker: &Worker<'_>, world: &World, options: &Run, point: u64) -> (Job, 
     let (stem, seed, batches) = (format!("point-{point}"), world.seed, options.batches);
     let probe = format!(
         "affinity --data DATA --points {point} --batches {batches} --batch-size 4 --directed lookahead,commutator,transferability \
-         --transfer-steps 10 --transfer-repeats 1 --out {stem}.json --seed {seed}"
+         --transfer-steps 10 --transfer-repeats 2 --out {stem}.json --seed {seed}"
     );
     let version = &worker.gst.version;
     let label = format!("probe at step {point}");

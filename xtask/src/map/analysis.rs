@@ -109,6 +109,11 @@ impl Choice {
         self.variants.get(arm).map_or(arm, String::as_str)
     }
 
+    /// The arms that run as another, each with what it runs as.
+    pub(crate) fn varied(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.variants.iter().filter(|(arm, variant)| arm != variant)
+    }
+
     /// The chosen rate of an arm, as the variant that it runs as.
     pub(crate) fn rate(&self, arm: &str) -> Option<f64> {
         self.arms.get(self.variant(arm)).map(|chosen| chosen.learning_rate)
@@ -125,7 +130,7 @@ impl fmt::Display for Choice {
         writeln!(f, "chosen in {} worlds of the sweep (best smoothed validation token accuracy):", self.worlds)?;
         for (arm, chosen) in &self.arms {
             let edge = if chosen.at_edge { ", at the edge of the grid" } else { "" };
-            let taken = self.variants.iter().find(|(of, variant)| of != variant && *variant == arm);
+            let taken = self.varied().find(|(_, variant)| *variant == arm);
             let mark = match taken {
                 _ if *arm == self.baseline => "  <- the baseline".to_owned(),
                 Some((of, _)) => format!("  <- what {of} runs as"),

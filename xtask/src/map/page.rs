@@ -61,6 +61,16 @@ fn findings(settings: &MapSettings, map: &Map, choices: &Choices) -> Vec<String>
             .collect::<Vec<_>>()
             .join(", "),
     )];
+    let varied: Vec<String> = choices
+        .by_dependence()
+        .iter()
+        .flat_map(|(dependence, choice)| {
+            choice.varied().map(move |(arm, variant)| format!("{arm} runs as {variant} at dependence {dependence}"))
+        })
+        .collect();
+    if !varied.is_empty() {
+        lines.push(format!("What was better in the sweep: {}.", varied.join(", ")));
+    }
     if map.left_out > 0 {
         lines.push(format!("{} more worlds have rows but no finished baseline or null, and are left out.", map.left_out));
     }

@@ -150,15 +150,18 @@ fn recommend(grouping: &Grouping, affinity: &Affinity) -> (Recommendation, Strin
     if grouping.groups.len() == 1 {
         return mix_all("All datasets are in one group.".to_owned());
     }
+    let compare = |reason: &str| {
+        (Recommendation::Compare, format!("Recommendation: compare these groups with none, over several seeds. {reason}"))
+    };
+    if grouping.method == Method::Given {
+        return compare("They are your own: nothing that was measured speaks for or against them.");
+    }
     if !matches!(grouping.method, Method::Spectral | Method::Agglomerative | Method::Exact | Method::Community) {
         let method = grouping.method;
         return mix_all(format!("These groups (`{method}`) are a baseline; they say nothing of the data."));
     }
     let structured = grouping.structure.map(|test| test.found());
     let unstable = grouping.stability.filter(|index| *index < STABLE_FROM);
-    let compare = |reason: &str| {
-        (Recommendation::Compare, format!("Recommendation: compare these groups with none, over several seeds. {reason}"))
-    };
     // Dependence first: in the runs that we know of it went with a gain, structure alone did not.
     if let Some(found) = affinity.prerequisites() {
         let order = if found.metric == Metric::Commutator { "commutator" } else { "prerequisite" };

@@ -173,7 +173,9 @@ fn baselines_are_what_they_say() {
     assert_eq!(groups(Method::ByDomain).partition().unwrap().labels(), [0, 1, 0, 1, 0, 1, 0, 1, 0]);
     assert_eq!(groups(Method::Random).groups.len(), 3);
     let mut given = GroupingParams { partition: vec![names(4), names(DATASETS)[4..].to_vec()], ..by(Method::Given) };
-    assert_eq!(Grouping::new(&affinity, &given).unwrap().partition().unwrap().labels(), [0, 0, 0, 0, 1, 1, 1, 1, 1]);
+    let own = Grouping::new(&affinity, &given).unwrap();
+    assert_eq!(own.partition().unwrap().labels(), [0, 0, 0, 0, 1, 1, 1, 1, 1]);
+    assert_eq!(own.recommendation, Recommendation::Compare, "what a user knows is no baseline: {:?}", own.verdict);
     given.method = Method::Random;
     assert!(Grouping::new(&affinity, &given).unwrap_err().to_string().contains("method `given`"));
     for method in [Method::Single, Method::Singletons, Method::ByDomain, Method::Random] {

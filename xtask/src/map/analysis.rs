@@ -311,6 +311,17 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_a_rate_that_is_no_longer_chosen_do_not_count() {
+        let (slow, fast) = ([0.0, 0.2, 0.4, 0.6, 0.8, 0.8], [0.0, 0.8, 0.8, 0.8, 0.8, 0.8]);
+        let mut rows = vec![row("mix-all", 1, 1.0, &slow), row("null", 1, 1.0, &slow)];
+        rows.push(Row { learning_rate: 0.25, ..row("gst", 1, 1.0, &fast) });
+        rows.extend([row("gst", 1, 1.0, &slow), Row { learning_rate: 0.5, ..row("gst", 1, 1.0, &fast) }]);
+        let rates = ["mix-all", "gst"].map(|arm| (arm.to_owned(), 1e-3));
+        let map = Map::of(&rows, &Choices::fixed("mix-all", BTreeMap::from(rates)), &["gst".into()]).unwrap();
+        assert_eq!(map.of_arm("gst", |_| true).map(|judged| judged.savings[MAIN].unwrap().saving).collect::<Vec<_>>(), [0.0]);
+    }
+
+    #[test]
     fn a_judged_arm_runs_as_the_best_of_its_variants() {
         let mut settings = MapSettings::built_in().unwrap();
         settings.variants = BTreeMap::from([("gst-affinity".to_owned(), vec!["gst-random".to_owned()])]);

@@ -90,7 +90,7 @@ pub(super) fn run(options: &Run) -> Result<()> {
             interrupt: &interrupt,
             fresh: false,
             prefix: format!("{} ", world.name()),
-            features: true,
+            features: false,
             threads: None,
         };
         if let Some(job) = generation(&settings.in_world(world), &gst.version) {

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -73,16 +73,13 @@ struct MapPlace {
     /// A map of your own, a TOML file like experiments/map.toml.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The finished cells; the page is written beside them.
-    #[arg(long, value_name = "FILE", default_value = MAP_ROWS)]
-    rows: PathBuf,
+    /// The finished cells; the page is written beside them [default: docs/results/NAME/rows.csv for the map NAME.toml].
+    #[arg(long, value_name = "FILE")]
+    rows: Option<PathBuf>,
     /// Write the table that `gst group` forecasts from here [default: that of gst-schedule for the built-in map, else none].
     #[arg(long, value_name = "FILE")]
     forecast: Option<PathBuf>,
 }
-
-/// The rows of the built-in map.
-const MAP_ROWS: &str = "docs/results/map/rows.csv";
 
 #[derive(Debug, Args)]
 struct MapRun {
@@ -92,7 +89,7 @@ struct MapRun {
     #[arg(long, value_name = "N", default_value_t = 1)]
     jobs: usize,
     /// Begin no world after so many hours.
-    #[arg(long, value_name = "H")]
+    #[arg(long, value_name = "H", value_parser = above_zero)]
     hours: Option<f64>,
     /// Only the first N worlds of the design.
     #[arg(long, value_name = "N")]
@@ -103,7 +100,7 @@ struct MapRun {
     /// When all is done, drop the rows of cells that this map no longer has: of other settings, of a rate that the sweep no longer chooses.
     #[arg(long)]
     prune: bool,
-    /// Folder of worlds and runs [default: target/experiments/map].
+    /// Folder of worlds and runs [default: target/experiments/NAME].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Use this gst program instead of building one.
@@ -116,10 +113,19 @@ impl MapPlace {
         self.config.as_deref().map_or_else(MapSettings::built_in, MapSettings::from_file)
     }
 
+    /// What folders are called by: the file of the map, or `map` for the built-in one.
+    fn name(&self) -> String {
+        self.config.as_deref().and_then(Path::file_stem).map_or_else(|| "map".into(), |stem| stem.to_string_lossy().into_owned())
+    }
+
+    fn rows(&self) -> PathBuf {
+        self.rows.clone().unwrap_or_else(|| Path::new("docs/results").join(self.name()).join("rows.csv"))
+    }
+
     fn report(&self) -> Result<()> {
-        let usual = || (self.rows.as_os_str() == MAP_ROWS).then(|| PathBuf::from(results::FORECAST));
+        let usual = || (self.config.is_none() && self.rows.is_none()).then(|| PathBuf::from(results::FORECAST));
         let forecast = self.forecast.clone().or_else(usual);
-        let written = map::write_report(&self.settings()?, &self.rows, forecast.as_deref())?;
+        let written = map::write_report(&self.settings()?, &self.rows(), forecast.as_deref())?;
         eprintln!("map: {} ({} of {} worlds)", written.page.display(), written.worlds, written.planned);
         Ok(())
     }
@@ -131,8 +137,8 @@ impl MapRun {
         let chosen = Options { gst: self.gst, ..Options::default() };
         let options = map::Options {
             gst: experiment::program(&settings.experiment, &chosen)?,
-            out: self.out.map_or_else(|| map::usual_folder(&workspace::root()?), Ok)?,
-            rows: self.place.rows.clone(),
+            out: self.out.map_or_else(|| map::usual_folder(&workspace::root()?, &self.place.name()), Ok)?,
+            rows: self.place.rows(),
             jobs: self.jobs.max(1),
             hours: self.hours,
             worlds: self.worlds,

@@ -138,6 +138,8 @@ impl Source {
                 let settings = MapSettings::from_file(&root.join("experiments").join(format!("{name}.toml")))?;
                 let forecast = (name == "map").then(|| folder.join("forecast.json"));
                 map::write_report(&settings, &folder.join("rows.csv"), forecast.as_deref())?;
+                // A map with too few worlds forecasts nothing, and says so.
+                let forecast = forecast.filter(|forecast| forecast.is_file());
                 made.extend(forecast.map(|from| Made { from, to: root.join(FORECAST) }));
             }
             Self::Planning(_) => {

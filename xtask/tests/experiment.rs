@@ -181,6 +181,16 @@ fn a_map_goes_on_and_forgets_what_it_no_longer_has() {
     // Swept: four arms at two rates. Judged: baseline, null and one arm in four worlds, one more in the two with dependence.
     assert_eq!((run("[0.001, 0.002]", &[]), rows()), (8 + 14, 8 + 14));
     assert_eq!(run("[0.001, 0.002]", &[]), 0, "all is done");
+    // What was left in a world's folder by other settings is no row of these.
+    let kept = |rates: &str| run(rates, &["--keep", "--worlds", "1"]);
+    fs::write(bench.path("rows.csv"), "").unwrap();
+    assert_eq!(kept("[0.001, 0.002]"), 8 + 3);
+    let text = fs::read_to_string(bench.path("rows.csv")).unwrap();
+    fs::write(bench.path("rows.csv"), text.lines().next().unwrap()).unwrap();
+    assert_eq!(kept("[0.001, 0.002]"), 0, "rows that were lost come back from the folders");
+    assert_eq!(fs::read_to_string(bench.path("rows.csv")).unwrap().lines().count(), text.lines().count());
+    fs::remove_dir_all(bench.path("out")).unwrap();
+    assert_eq!(run("[0.001, 0.002]", &[]), 11);
     // Other rates make other cells of all; the rows of the old ones stay until they are pruned.
     assert_eq!((run("[0.003, 0.004]", &[]), rows()), (8 + 14, 2 * (8 + 14)));
     assert_eq!((run("[0.003, 0.004]", &["--prune"]), rows()), (0, 8 + 14));

@@ -194,8 +194,11 @@ impl Plan<'_> {
     /// The probe of the experiment, or that of an arm.
     fn affinity(&mut self, seed: u64, name: &str, own: Option<&Probe>, pretrained: Option<usize>) -> usize {
         let probe = own.unwrap_or(&self.settings.probe);
-        let (file, of) =
-            if own.is_some() { (format!("affinity-{name}"), format!(" of {name}")) } else { ("affinity".into(), String::new()) };
+        // Named by what it is and not by the arm, which need not be in every plan: what is left of an experiment has the keys of the whole.
+        let (file, of) = match own {
+            Some(own) => (format!("affinity-{}-{}", own.metric, short(json!(own).to_string().as_bytes())), format!(" of {name}")),
+            None => ("affinity".into(), String::new()),
+        };
         let out = format!("seeds/{seed}/{file}.json");
         let mut command = words(&["affinity", "--data", DATA]);
         let mut files = self.model(&mut command);
@@ -353,8 +356,12 @@ pub(crate) fn with_folders(command: &[String], data: &Path, weights: Option<&Pat
 /// A small file that commands read. Its name has a hash of what it says, so that commands are equal only where that is.
 fn named_file(stem: &str, table: &toml::Table) -> (PathBuf, String) {
     let text = table.to_string();
-    let short: String = hash(text.as_bytes()).chars().skip("sha256:".len()).take(12).collect();
-    (format!("seeds/{stem}-{short}.toml").into(), text)
+    (format!("seeds/{stem}-{}.toml", short(text.as_bytes())).into(), text)
+}
+
+/// The first twelve digits of a hash.
+fn short(bytes: &[u8]) -> String {
+    hash(bytes).chars().skip("sha256:".len()).take(12).collect()
 }
 
 /// The `--config` of a command, if there is anything for it to say.

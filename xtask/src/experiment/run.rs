@@ -1,5 +1,6 @@
 //! From settings to a report: build, data, jobs, report.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -10,7 +11,7 @@ use super::plan::{self, Ground, Job};
 use super::process::Interrupt;
 use super::progress::Board;
 use super::queue::Queue;
-use super::record::write_whole;
+use super::record::{Record, write_whole};
 use super::settings::Settings;
 use super::worker::{Outcome, Worker};
 use super::{fingerprint, oracle, plan::generation, sweep};
@@ -44,6 +45,21 @@ pub(crate) struct Manifest {
     pub(crate) gst_version: String,
     /// What the cells of this experiment have in common; cells of another context stay out of the report.
     pub(crate) context: String,
+    /// The key of every cell as planned last, by its record: one that was made by other settings of its arm stays out of the report too.
+    #[serde(default)]
+    pub(crate) cells: BTreeMap<PathBuf, String>,
+    /// Jobs that ran side by side when it was run last: above 1, wall times cannot be compared.
+    #[serde(default)]
+    pub(crate) side_by_side: usize,
+}
+
+/// How the jobs of an experiment ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ran {
+    /// Labels of those that failed.
+    pub(crate) failed: Vec<String>,
+    /// Records of those that are done as planned now, whenever they were run.
+    pub(crate) done: BTreeSet<PathBuf>,
 }
 
 impl Manifest {
@@ -107,7 +123,7 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
         let swept = sweep::experiment(&settings, &sweep);
         let folder = out.join("sweep");
         let board = Board::new(0);
-        let failures = run_cells(&swept, Worker { out: &folder, ..worker.clone() }, options.jobs, &board)?;
+        let failures = run_cells(&swept, Worker { out: &folder, ..worker.clone() }, options.jobs, &board)?.failed;
         board.close();
         if interrupt.is_set() || !failures.is_empty() {
             bail!("the sweep is not complete: {}; the same command goes on with it", stopped_by(&interrupt, &failures));
@@ -117,7 +133,7 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
         choice.apply(&mut settings);
     }
     let board = Board::new(0);
-    let failures = run_cells(&settings, worker, options.jobs, &board)?;
+    let failures = run_cells(&settings, worker, options.jobs, &board)?.failed;
     let all = board.total();
     board.close();
     let written = report::write_report(&out)?;
@@ -131,21 +147,26 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Plans an experiment in the worker's folder, notes it in `experiment.json`, and runs its jobs, `side_by_side` at a time. Returns the
-/// labels of those that failed.
-pub(crate) fn run_cells(settings: &Settings, mut worker: Worker<'_>, side_by_side: usize, board: &Board) -> Result<Vec<String>> {
+/// Plans an experiment in the worker's folder, notes it in `experiment.json`, and runs its jobs, `side_by_side` at a time.
+pub(crate) fn run_cells(settings: &Settings, mut worker: Worker<'_>, side_by_side: usize, board: &Board) -> Result<Ran> {
     let truth = oracle::partition(&worker.data)?;
     let ground = Ground::new(settings, worker.fingerprint.clone(), worker.gst.version.clone(), truth);
     worker.context.clone_from(&ground.context);
+    let jobs = plan::jobs(settings, &ground);
+    let cells = jobs.iter().filter(|job| job.steps.is_some());
     let manifest = Manifest {
         format: Manifest::FORMAT.into(),
         settings: settings.clone(),
         data: ground.data.clone(),
         gst_version: ground.gst_version.clone(),
         context: ground.context.clone(),
+        cells: cells.map(|job| (job.record.clone(), job.key.clone())).collect(),
+        side_by_side: side_by_side.max(1),
     };
     write_whole(&worker.out.join("experiment.json"), &serde_json::to_string_pretty(&manifest)?)?;
-    run_jobs(&plan::jobs(settings, &ground), &worker, side_by_side, board)
+    let failed = run_jobs(&jobs, &worker, side_by_side, board)?;
+    let is_done = |job: &&Job| Record::is_done(&worker.out.join(&job.record), &job.key, &worker.out.join(&job.result));
+    Ok(Ran { failed, done: jobs.iter().filter(is_done).map(|job| job.record.clone()).collect() })
 }
 
 /// Runs every job whose needs are met, `side_by_side` at a time; returns the labels of those that failed.
@@ -223,7 +244,7 @@ pub(crate) fn no_data(settings: &Settings) -> String {
 }
 
 /// The folder of checkpoints that was given, as a path that holds in any folder.
-fn given_weights(settings: &Settings) -> Result<Option<PathBuf>> {
+pub(crate) fn given_weights(settings: &Settings) -> Result<Option<PathBuf>> {
     let whole = |folder: &PathBuf| {
         std::fs::canonicalize(folder).with_context(|| format!("there is no folder of checkpoints {}", folder.display()))
     };

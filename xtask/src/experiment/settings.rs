@@ -297,10 +297,15 @@ impl Settings {
     pub(crate) fn from_file(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the experiment {}", path.display()))?;
         let mut settings = Self::parse(&text, &path.display().to_string())?;
-        for folder in [&mut settings.data.folder, &mut settings.training.weights].into_iter().flatten() {
+        settings.found_from(path);
+        Ok(settings)
+    }
+
+    /// Takes its folders as relative to the TOML file that names them.
+    pub(crate) fn found_from(&mut self, path: &Path) {
+        for folder in [&mut self.data.folder, &mut self.training.weights].into_iter().flatten() {
             *folder = path.parent().unwrap_or(Path::new("")).join(&*folder);
         }
-        Ok(settings)
     }
 
     fn parse(text: &str, source: &str) -> Result<Self> {
@@ -309,16 +314,9 @@ impl Settings {
 
     /// Checks what no `gst` call would: everything else it refuses itself, with its own reasons.
     pub(crate) fn check(&self) -> Result<()> {
-        let plain = |name: &str| {
-            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !name.starts_with('.')
-        };
-        if !plain(&self.name) {
-            bail!("name `{}`: use letters, digits, `-`, `_` and `.`, since it becomes a folder", self.name);
-        }
+        check_folder("name", &self.name)?;
         for strategy in &self.strategies {
-            if !plain(strategy) {
-                bail!("strategy `{strategy}`: use letters, digits, `-`, `_` and `.`, since it becomes a folder");
-            }
+            check_folder("strategy", strategy)?;
             if self.strategies.iter().filter(|other| *other == strategy).count() > 1 {
                 bail!("strategy `{strategy}` is named twice");
             }
@@ -369,6 +367,15 @@ impl Settings {
     pub(crate) fn seed_list(&self) -> Vec<u64> {
         (self.first_seed..self.first_seed.saturating_add(self.seeds)).collect()
     }
+}
+
+/// Refuses a name that cannot become a folder.
+pub(crate) fn check_folder(what: &str, name: &str) -> Result<()> {
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !name.starts_with('.');
+    if name.is_empty() || !plain {
+        bail!("{what} `{name}`: use letters, digits, `-`, `_` and `.`, since it becomes a folder");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The cells of one world: which are to be run, and the rows of those that are done.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -48,14 +48,18 @@ impl Instance {
         (!rest.settings.strategies.is_empty()).then_some(rest)
     }
 
-    /// The rows of the arms that are done in `folder`.
-    pub(crate) fn rows(&self, folder: &Path, made: &Made<'_>) -> Result<Vec<Row>> {
+    /// The rows of the arms in `folder` whose records are among `done`: what else lies there was made by other settings.
+    pub(crate) fn rows(&self, folder: &Path, done: &BTreeSet<PathBuf>, made: &Made<'_>) -> Result<Vec<Row>> {
         let keys = self.keys(made.gst_version);
         let seed = self.settings.first_seed;
         let measured = Measured::read(&folder.join(format!("seeds/{seed}/affinity.json")))?;
         let mut rows = Vec::new();
         for arm in &self.settings.strategies {
-            let run = folder.join("runs").join(arm).join(format!("seed-{seed}"));
+            let run = Path::new("runs").join(arm).join(format!("seed-{seed}"));
+            if !done.contains(&run.join("cell.json")) {
+                continue;
+            }
+            let run = folder.join(run);
             let (Some(facts), Some(record)) = (CellFacts::read(&run)?, Record::read(&run.join("cell.json"))) else { continue };
             let settings = self.settings.arm(arm);
             let tested = |value: Option<f64>| value.filter(|_| self.phase == Phase::Judge);

@@ -1,6 +1,8 @@
 //! Runs the worlds of a map: the sweep first, then the judged ones with what it chose.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +14,9 @@ use super::analysis::Choices;
 use super::instance::{Instance, Made};
 use super::rows::{self, Phase, Row};
 use super::settings::{MapSettings, NULL, World};
-use crate::experiment::{Board, Gst, Interrupt, Outcome, Settings, Worker, cores, fingerprint_of, generation, run_cells};
+use crate::experiment::{
+    Board, Gst, Interrupt, Outcome, Settings, Worker, cores, fingerprint_of, generation, given_weights, run_cells,
+};
 use crate::workspace;
 
 /// Where and how to run a map.
@@ -40,24 +44,30 @@ pub(crate) struct Options {
 pub(crate) fn run(settings: &MapSettings, options: &Options) -> Result<()> {
     let interrupt = Interrupt::install()?;
     let begun = Instant::now();
+    let after = |hours: f64| begun.checked_add(Duration::try_from_secs_f64(3600.0 * hours).ok()?);
+    let _alone = lock(&options.rows)?;
     let map = Map {
         options,
         interrupt: &interrupt,
         commit: commit(),
         date: date()?,
-        end: options.hours.map(|hours| begun + Duration::from_secs_f64(3600.0 * hours.max(0.0))),
+        end: options.hours.and_then(after),
+        weights: given_weights(&settings.experiment)?,
         rows: Mutex::new(rows::read(&options.rows)?),
     };
     if !map.complete("sweep", sweep_instances(settings))? {
         bail!("stopped in the sweep; the same command goes on with it");
     }
-    let choices = Choices::of(settings, &map.rows())?;
+    let sweep = map.keys(&sweep_instances(settings));
+    // Rows of other settings may still be there.
+    let swept: Vec<Row> = map.rows().into_iter().filter(|row| sweep.contains(&row.key)).collect();
+    let choices = Choices::of(settings, &swept)?;
     eprint!("{choices}");
     if !map.complete("map", judged_instances(settings, &choices, options.worlds))? {
         bail!("stopped; the same command goes on with the cells that are not done");
     }
     if options.prune {
-        map.prune(sweep_instances(settings).iter().chain(&judged_instances(settings, &choices, None)))?;
+        map.prune(&sweep.union(&map.keys(&judged_instances(settings, &choices, None))).cloned().collect())?;
     }
     Ok(())
 }
@@ -86,7 +96,9 @@ fn judged_instances(settings: &MapSettings, choices: &Choices, most: Option<usiz
     let instance = |world: World| {
         let choice = choices.at(&world.knobs);
         let mut inner = plain(settings, &world, settings.experiment.first_seed + world.seed);
-        for name in std::iter::once(&choice.baseline).chain(&settings.compared_in(&world)) {
+        let compared = settings.compared_in(&world);
+        // An arm that is the baseline here has nothing to be judged against.
+        for name in std::iter::once(&choice.baseline).chain(compared.iter().filter(|name| **name != choice.baseline)) {
             let mut arm = inner.arm(choice.variant(name));
             arm.learning_rate = choice.rate(name);
             inner.strategies.push(name.clone());
@@ -124,12 +136,31 @@ fn plain(settings: &MapSettings, world: &World, seed: u64) -> Settings {
     inner
 }
 
+/// Held while a map is run: every process writes the rows as it knows them. On a file system without locks nothing is refused.
+fn lock(rows: &Path) -> Result<File> {
+    let path = rows.with_extension("csv.lock");
+    let folder = rows.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            bail!("another process adds rows to {}: wait for it, or give other --rows", rows.display())
+        }
+        Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
 struct Map<'a> {
     options: &'a Options,
     interrupt: &'a Interrupt,
     commit: String,
     date: String,
+    /// No world is begun from here on; `None` where there is no end.
     end: Option<Instant>,
+    weights: Option<PathBuf>,
     rows: Mutex<Vec<Row>>,
 }
 
@@ -180,7 +211,7 @@ impl Map<'_> {
             gst,
             out: &out,
             data: out.join("data"),
-            weights: instance.settings.training.weights.clone(),
+            weights: self.weights.clone(),
             fingerprint: String::new(),
             context: String::new(),
             interrupt: self.interrupt,
@@ -197,13 +228,13 @@ impl Map<'_> {
             }
         }
         worker.fingerprint = fingerprint_of(&worker.gst.path, &worker.data)?;
-        let failures = run_cells(&instance.settings, worker, 1, board)?;
+        let ran = run_cells(&instance.settings, worker, 1, board)?;
         let made = Made { gst_version: &gst.version, commit: &self.commit, date: &self.date, side_by_side: *jobs };
-        self.keep(instance.rows(&out, &made)?)?;
-        if failures.is_empty() && !self.interrupt.is_set() && !self.options.keep {
+        self.keep(instance.rows(&out, &ran.done, &made)?)?;
+        if ran.failed.is_empty() && !self.interrupt.is_set() && !self.options.keep {
             std::fs::remove_dir_all(&out).with_context(|| format!("cannot remove {}", out.display()))?;
         }
-        Ok(failures.into_iter().map(|failure| format!("{}: {failure}", instance.settings.name)).collect())
+        Ok(ran.failed.into_iter().map(|failure| format!("{}: {failure}", instance.settings.name)).collect())
     }
 
     /// Adds rows, in the place of older ones with their keys, and writes the file.
@@ -216,10 +247,13 @@ impl Map<'_> {
         rows::write(&self.options.rows, &rows)
     }
 
-    /// Drops the rows of all cells but those of these instances: of other settings, of a rate that the sweep no longer chooses.
-    fn prune<'a>(&self, instances: impl Iterator<Item = &'a Instance>) -> Result<()> {
-        let version = &self.options.gst.version;
-        let known: BTreeSet<String> = instances.flat_map(|instance| instance.keys(version).into_values()).collect();
+    /// The keys of all cells of some instances.
+    fn keys(&self, instances: &[Instance]) -> BTreeSet<String> {
+        instances.iter().flat_map(|instance| instance.keys(&self.options.gst.version).into_values()).collect()
+    }
+
+    /// Drops the rows of all cells but the `known`: of other settings, of a rate that the sweep no longer chooses.
+    fn prune(&self, known: &BTreeSet<String>) -> Result<()> {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let before = rows.len();
         rows.retain(|row| known.contains(&row.key));
@@ -269,8 +303,8 @@ fn civil(days: u64) -> String {
 }
 
 /// The folder of a map's runs: beside other experiments.
-pub(crate) fn usual_folder(root: &Path) -> Result<PathBuf> {
-    Ok(workspace::members(root)?.target_directory.join("experiments").join("map").into_std_path_buf())
+pub(crate) fn usual_folder(root: &Path, name: &str) -> Result<PathBuf> {
+    Ok(workspace::members(root)?.target_directory.join("experiments").join(name).into_std_path_buf())
 }
 
 #[cfg(test)]
@@ -284,6 +318,16 @@ mod tests {
         {
             assert_eq!(civil(days), date);
         }
+    }
+
+    #[test]
+    fn two_processes_do_not_write_the_same_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = folder.path().join("new").join("rows.csv");
+        let first = lock(&rows).unwrap();
+        assert!(lock(&rows).unwrap_err().to_string().contains("another process adds rows"));
+        drop(first);
+        lock(&rows).unwrap();
     }
 
     #[test]

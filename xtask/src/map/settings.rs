@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{Generate, Settings};
+use crate::experiment::{Generate, Settings, check_folder};
 
 /// The map that comes with the workspace.
 const BUILT_IN: &str = include_str!("../../../experiments/map.toml");
@@ -125,7 +125,9 @@ impl MapSettings {
     /// Reads a map from a file.
     pub(crate) fn from_file(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the map {}", path.display()))?;
-        Self::parse(&text, &path.display().to_string())
+        let mut settings = Self::parse(&text, &path.display().to_string())?;
+        settings.experiment.found_from(path);
+        Ok(settings)
     }
 
     fn parse(text: &str, source: &str) -> Result<Self> {
@@ -136,8 +138,14 @@ impl MapSettings {
 
     fn check(&self) -> Result<()> {
         self.experiment.check()?;
-        if self.experiment.sweep.is_none() {
+        self.arms().iter().try_for_each(|arm| check_folder("arm", arm))?;
+        let Some(sweep) = &self.experiment.sweep else {
             bail!("experiment.sweep is missing: every arm chooses its learning rate before it is judged");
+        };
+        for (key, seeds) in [("experiment.seeds", self.experiment.seeds), ("experiment.sweep.seeds", sweep.seeds)] {
+            if seeds != 1 {
+                bail!("{key} = {seeds}: a map has one seed a world, name more worlds instead; expected 1");
+            }
         }
         if self.experiment.data.generate.is_none() {
             bail!("experiment.data.generate is missing: it says how large worlds are");
@@ -241,6 +249,13 @@ mod tests {
         for baseline in &map.baselines {
             assert_eq!(map.experiment.arm(baseline).strategy, "mix-all", "{baseline}");
         }
+        let refused = |change: fn(&mut MapSettings)| {
+            let mut broken = map.clone();
+            change(&mut broken);
+            broken.check().unwrap_err().to_string()
+        };
+        assert!(refused(|map| map.baselines.push("../x".into())).contains("arm `../x`"));
+        assert!(refused(|map| map.experiment.seeds = 3).contains("experiment.seeds = 3"));
         let mut broken = map;
         broken.sweep[0].worlds.push(broken.design[0].worlds[0]);
         assert!(broken.check().unwrap_err().to_string().contains("is swept and judged"));

@@ -37,6 +37,20 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Row>> {
     reader.deserialize().collect::<Result<_, _>>().with_context(|| format!("{} holds no plans", path.display()))
 }
 
+/// The rows in a folder, none where it has no file of them yet.
+pub(super) fn read_if_any(folder: &Path) -> Result<Vec<Row>> {
+    if folder.join(FILE).is_file() { read(folder) } else { Ok(Vec::new()) }
+}
+
+/// Puts the rows of one measurement in the place of older ones of the same world and point.
+pub(super) fn replace(rows: &mut Vec<Row>, made: Vec<Row>) {
+    let measured = |row: &Row| (row.conflict.to_bits(), row.world, row.point);
+    if let Some(new) = made.first().map(measured) {
+        rows.retain(|row| measured(row) != new);
+    }
+    rows.extend(made);
+}
+
 pub(super) fn write(folder: &Path, rows: &[Row]) -> Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     rows.iter().try_for_each(|row| writer.serialize(row))?;
@@ -73,13 +87,11 @@ mod tests {
         assert_eq!(ahead(&[0, 1], &[0, 0]), None);
     }
 
-    #[test]
-    fn rows_survive_their_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let row = Row {
+    fn row(world: u64, point: u64) -> Row {
+        Row {
             conflict: 1.0,
-            world: 3,
-            point: 20,
+            world,
+            point,
             metric: "cosine".into(),
             method: "spectral".into(),
             groups: 3,
@@ -88,8 +100,23 @@ mod tests {
             ahead: 0.5,
             commit: "0".into(),
             date: "2026-01-01".into(),
-        };
-        write(folder.path(), std::slice::from_ref(&row)).unwrap();
-        assert_eq!(read(folder.path()).unwrap(), [row]);
+        }
+    }
+
+    #[test]
+    fn rows_survive_their_file() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read_if_any(folder.path()).unwrap(), []);
+        write(folder.path(), &[row(3, 20)]).unwrap();
+        assert_eq!(read_if_any(folder.path()).unwrap(), [row(3, 20)]);
+        assert_eq!(read(folder.path()).unwrap(), [row(3, 20)]);
+    }
+
+    #[test]
+    fn what_is_measured_again_takes_the_place_of_what_was_and_nothing_else_goes() {
+        let mut rows = vec![row(1, 20), row(2, 20), row(2, 100)];
+        let again = Row { rand: 0.5, ..row(2, 20) };
+        replace(&mut rows, vec![again.clone()]);
+        assert_eq!(rows, [row(1, 20), row(2, 100), again]);
     }
 }

@@ -60,7 +60,7 @@ impl Plan {
     }
 }
 
-/// Runs what is missing and writes the rows after every world.
+/// Runs what is missing and writes the rows after every world; rows of other worlds and points stay.
 pub(super) fn run(options: &Run) -> Result<()> {
     let interrupt = Interrupt::install()?;
     let settings = MapSettings::built_in()?;
@@ -75,7 +75,7 @@ pub(super) fn run(options: &Run) -> Result<()> {
         settings.judged().into_iter().filter(|world| world.knobs.dependence > 0.0).take(options.worlds).collect();
     let board = Board::new(worlds.len() * 2 * options.points.len());
     let (commit, date) = (commit(), date()?);
-    let mut found = Vec::new();
+    let mut found = rows::read_if_any(&options.out)?;
     for world in &worlds {
         let out = work.join(world.name());
         std::fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
@@ -104,7 +104,7 @@ pub(super) fn run(options: &Run) -> Result<()> {
             worker.complete(&probe, &board)?;
             worker.complete(&plans, &board)?;
             let facts = Facts { world, point: *point, rungs: &rungs, commit: &commit, date: &date };
-            found.extend(gather(&out, &stem, &facts)?);
+            rows::replace(&mut found, gather(&out, &stem, &facts)?);
         }
         rows::write(&options.out, &found)?;
         // The recordings are made again where they are missed; what was measured stays.

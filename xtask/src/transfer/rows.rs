@@ -113,6 +113,18 @@ impl Rows {
         Ok(Self { probes: read(&folder.join("probes.csv"))?, pairs, groups: read(&folder.join("groups.csv"))? })
     }
 
+    /// The same; none where there is no file of them yet.
+    pub(super) fn read_if_any(folder: &Path) -> Result<Self> {
+        if folder.join("pairs.csv").is_file() { Self::read(folder) } else { Ok(Self::default()) }
+    }
+
+    /// Drops what a call has measured before.
+    pub(super) fn forget(&mut self, seed: u64, point: u64) {
+        self.probes.retain(|probe| (probe.seed, probe.point) != (seed, point));
+        self.pairs.retain(|pair| (pair.seed, pair.point) != (seed, point));
+        self.groups.retain(|groups| (groups.seed, groups.point) != (seed, point));
+    }
+
     /// Writes them.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         write(&folder.join("probes.csv"), &self.probes)?;

@@ -57,7 +57,7 @@ fn measure(options: &Run, interrupt: &Interrupt) -> Result<PathBuf> {
     }
     worker.fingerprint = fingerprint_of(&gst.path, &worker.data)?;
     let made = Made { commit: commit(), date: date()?, version: gst.version.clone() };
-    let mut rows = Rows::default();
+    let mut rows = Rows::read_if_any(&out)?;
     let board = Board::new(0);
     let calls: Vec<Call<'_>> = (0..options.seeds)
         .flat_map(|seed| options.points.iter().map(move |point| Call { options, seed, point: *point }))
@@ -170,6 +170,7 @@ impl Call<'_> {
         let record = experiment::Record::read(&path("cell.json")).context("a call is done but has no record")?;
         let datasets = affinity.datasets.len();
         let transferability = affinity.table(TRANSFERABILITY.name)?;
+        rows.forget(self.seed, self.point);
         for (from, to) in (0..datasets).flat_map(|i| (0..datasets).map(move |j| (i, j))).filter(|(i, j)| i != j) {
             let entry = |metric: &Metric| match metric.source {
                 Source::Table => Ok(at(&affinity.table(metric.name)?.values, from, to)),
@@ -366,6 +367,11 @@ cp "$here/$kind.json" "$out"
         assert_eq!((first.from, first.to, first.transferability, first.half), (0, 1, 0.5, Some(0.25)));
         assert_eq!(first.metrics[super::super::metrics::place("plain-dot").unwrap()], Some(5.0));
         assert_eq!((rows.groups[0].assignment.as_str(), rows.probes[2].transfer_repeats), ("1 0", 1));
+
+        let one_point = Run { points: vec![80], ..options.clone() };
+        assert_eq!(calls(&one_point), (0, 0));
+        let again = Rows::read(&folder.path().join("out")).unwrap();
+        assert_eq!((again.probes.len(), again.pairs.len()), (4, 8), "rows of other points stay");
 
         let work = folder.path().join("work/seeds");
         assert!(!work.join("0/point-20.safetensors").exists(), "gradients are large");

@@ -185,12 +185,22 @@ fn an_arm_with_a_probe_of_its_own_is_not_charged_with_that_of_others() {
     });
     let affinities: Vec<_> = jobs.iter().filter(|job| job.label.starts_with("affinity")).map(|job| job.label.as_str()).collect();
     assert_eq!(affinities, ["affinity, seed 0", "affinity of t2, seed 0"], "equal probes run once");
+    let own = jobs.iter().find(|job| job.label == "affinity of t2, seed 0").unwrap();
+    assert!(own.result.to_str().unwrap().starts_with("seeds/0/affinity-transferability-"), "{}", own.result.display());
     for name in ["t2", "t2-again"] {
         let grouping = &jobs[cell(&jobs, name).needs.unwrap()];
-        assert_eq!(grouping.commands[0][..2], ["group", "seeds/0/affinity-t2.json"], "{name}");
+        assert_eq!(grouping.commands[0][..2], ["group", own.result.to_str().unwrap()], "{name}");
         assert_eq!(grouping.result, PathBuf::from(format!("seeds/0/grouping-{name}.json")));
-        assert_eq!(jobs[grouping.needs.unwrap()].result, PathBuf::from("seeds/0/affinity-t2.json"));
+        assert_eq!(jobs[grouping.needs.unwrap()].result, own.result);
     }
+    let second = plan(|s| {
+        let probe = Some(Probe { metric: "transferability".into(), ..Probe::default() });
+        let arm = super::super::settings::Arm { strategy: "gst-progressive".into(), probe, ..Default::default() };
+        s.strategies.push("t2-again".into());
+        s.arms.insert("t2-again".into(), arm);
+    });
+    let key = |jobs: &[Job]| cell(jobs, "t2-again").key.clone();
+    assert_eq!(key(&second), key(&jobs), "an arm is the same cell whether or not others with its probe are in the plan");
 }
 
 #[test]

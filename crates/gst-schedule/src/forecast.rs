@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gst_grouping::{Grouping, OrderBy, Recommendation};
+use gst_grouping::{Grouping, OrderBy};
 use serde::{Deserialize, Serialize};
 
 use crate::{ScheduleError, Strategy};
@@ -17,16 +17,16 @@ const BUILT_IN: &str = include_str!("../data/forecast.json");
 pub enum Evidence {
     /// How alike their gradients are, and no more.
     Similarity,
-    /// Which of them teach what others need: given by someone who knows, or measured.
+    /// Which of them teach what others need, from someone who knows.
     Dependence,
 }
 
 impl Evidence {
-    /// What the order of a grouping rests on. An order by measured dependence counts where the grouping found prerequisites.
+    /// What the order of a grouping rests on: dependence where it was given. An order that was measured does not count as known: where the right
+    /// one is known, none that `gst group` can make was right more often than chance.
     #[must_use]
     pub fn of(grouping: &Grouping) -> Self {
-        let measured = grouping.order.rests_on_dependence() && grouping.recommendation == Recommendation::Compare;
-        if grouping.order == OrderBy::Given || measured { Self::Dependence } else { Self::Similarity }
+        if grouping.order == OrderBy::Given { Self::Dependence } else { Self::Similarity }
     }
 }
 
@@ -44,6 +44,8 @@ impl fmt::Display for Evidence {
 pub struct Expected {
     /// The strategy.
     pub strategy: Strategy,
+    /// Options of `gst schedule` that it was tried with; empty where the defaults were.
+    pub arguments: String,
     /// What was known of the worlds' datasets.
     pub evidence: Evidence,
     /// Worlds.
@@ -54,10 +56,14 @@ pub struct Expected {
     pub low: f64,
     /// Its upper end.
     pub high: f64,
-    /// A tenth of the worlds saved less.
+    /// 8 of 10 further worlds are expected above this (Student's t) ...
     pub least: f64,
-    /// A tenth of the worlds saved more.
+    /// ... and below this.
     pub most: f64,
+    /// Mean saving in worlds where the order that it was told does not exist; `None` where it is told none, or was not tried there.
+    pub unordered: Option<f64>,
+    /// Mean saving of random groups in the same worlds; `None` where they were not tried with this strategy.
+    pub random: Option<f64>,
 }
 
 /// How the table did on worlds that it was not made of: each world seed in turn left out, and forecast by the rest.
@@ -153,18 +159,26 @@ impl Forecast {
     }
 
     fn sentence(&self, expected: &Expected) -> String {
-        let Expected { strategy, worlds, mean, low, high, least, most, .. } = expected;
+        let Expected { strategy, arguments, worlds, mean, low, high, least, most, unordered, random, .. } = expected;
         let [target, mean, low, high, least, most] = [self.target, *mean, *low, *high, *least, *most].map(|share| 100.0 * share);
-        format!(
-            "Expected of {strategy}: {mean:+.0} % of the samples saved to {target:.0} % of mix-all's best (95 % interval {low:+.0} to {high:+.0}; \
-             8 of 10 of {worlds} worlds between {least:+.0} and {most:+.0})."
-        )
+        let with = if arguments.is_empty() { String::new() } else { format!(" with {arguments}") };
+        let mut sentence = format!(
+            "Expected of {strategy}{with}: {mean:+.0} % of the samples saved to {target:.0} % of mix-all's best ({worlds} worlds; 95 % interval \
+             {low:+.0} to {high:+.0}; 8 of 10 further worlds between {least:+.0} and {most:+.0})."
+        );
+        let wrong = [("told an order that is not there", *unordered), ("with random groups", *random)];
+        let wrong: Vec<String> =
+            wrong.iter().filter_map(|(how, saving)| saving.map(|saving| format!("{how} {:+.0} %", 100.0 * saving))).collect();
+        if !wrong.is_empty() {
+            sentence.push_str(&format!(" That is with the right order; {}.", wrong.join(", ")));
+        }
+        sentence
     }
 
     fn chosen(&self, strategy: Strategy, evidence: Evidence) -> String {
         let known = match evidence {
             Evidence::Similarity => "nothing says which datasets prepare others",
-            Evidence::Dependence => "the groups come in an order of dependence",
+            Evidence::Dependence => "if the order you gave is one of dependence",
         };
         let why = if strategy == Strategy::MixAll {
             "no other has saved beyond its interval"
@@ -172,9 +186,10 @@ impl Forecast {
             "the largest saving beyond its interval"
         };
         let hits = self.hit_rate.iter().find(|hits| hits.evidence == evidence).map(|hits| {
-            let HitRate { forecasts, right, saved, .. } = hits;
+            let HitRate { forecasts, right, saved, savings, inside, .. } = hits;
             format!(
-                " On worlds it had not seen, such advice saved {:+.0} % in the mean and was within chance of the best in {right} of {forecasts}.",
+                " On worlds it had not seen, such advice saved {:+.0} % in the mean and was within chance of the best in {right} of {forecasts}; \
+                 {inside} of {savings} savings lay in their 8 of 10.",
                 100.0 * saved
             )
         });
@@ -201,6 +216,9 @@ mod tests {
             high: 2.0 * mean - low,
             least: low - 0.1,
             most: 0.4,
+            arguments: String::new(),
+            unordered: None,
+            random: None,
         }
     }
 
@@ -231,6 +249,11 @@ mod tests {
         assert_eq!(of(&forecast), Strategy::MixAdaptive);
         let verdict = forecast.verdict_on(Evidence::Similarity);
         assert!(verdict.sentences[0].starts_with("Expected of gst-progressive: +30 %"), "{:?}", verdict.sentences);
+        let told = &mut forecast.expected[0];
+        (told.arguments, told.unordered, told.random) = ("--early-share 0.1".into(), Some(0.01), Some(-0.25));
+        let sentence = &forecast.verdict_on(Evidence::Similarity).sentences[0];
+        assert!(sentence.starts_with("Expected of gst-progressive with --early-share 0.1: +30 %"), "{sentence}");
+        assert!(sentence.ends_with("right order; told an order that is not there +1 %, with random groups -25 %."), "{sentence}");
         forecast.expected[0].low = 0.01;
         assert_eq!(of(&forecast), Strategy::GstProgressive);
         forecast.expected.clear();

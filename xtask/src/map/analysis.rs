@@ -87,7 +87,8 @@ impl Choice {
                 let name = swept_name(&arm, index);
                 let mut bests = Vec::new();
                 for world in worlds {
-                    let row = swept.iter().find(|row| row.arm == name && row.learning_rate == *rate && row.world() == *world);
+                    // The last of several is the newest.
+                    let row = swept.iter().rfind(|row| row.arm == name && row.learning_rate == *rate && row.world() == *world);
                     let row = row.with_context(|| format!("the sweep lacks {name} in {}: run it first", world.name()))?;
                     bests.push(best(&smoothed(row)?).unwrap_or(0.0));
                 }
@@ -154,14 +155,16 @@ pub(crate) fn smoothed(row: &Row) -> Result<Vec<Point>> {
     Ok(smooth(&points, width))
 }
 
-/// A curve as long as the baseline's: a run with fewer steps stays where it ended. So a target that it misses costs it the whole horizon, and
-/// what it ended with is weighed against what the longer run went on to.
-fn held(mut curve: Vec<Point>, baseline: &[Point]) -> Vec<Point> {
-    if let Some(end) = curve.last().cloned() {
-        let rest = baseline.iter().filter(|point| point.cost.steps > end.cost.steps);
-        curve.extend(rest.map(|point| Point { cost: point.cost, value: end.value }));
-    }
-    curve
+/// Mean value over the steps from 0 to `end`, between evaluations linearly; before the first and after the last as they are, so a run with
+/// fewer steps stays where it ended. `None` without points and steps.
+fn mean_over(curve: &[Point], end: f64) -> Option<f64> {
+    let first = Point { cost: Cost::default(), value: curve.first()?.value };
+    let last = Point { cost: Cost { steps: end, ..Cost::default() }, value: curve.last()?.value };
+    let inside: Vec<&Point> = curve.iter().filter(|point| point.cost.steps < end).collect();
+    let whole: Vec<&Point> = std::iter::once(&first).chain(inside).chain(std::iter::once(&last)).collect();
+    let area: f64 =
+        whole.windows(2).map(|pair| (pair[1].cost.steps - pair[0].cost.steps) * (pair[0].value + pair[1].value) / 2.0).sum();
+    (end > 0.0).then(|| area / end)
 }
 
 /// One arm in one world, judged against the baseline there.
@@ -175,7 +178,7 @@ pub(crate) struct Judged {
     pub(crate) savings: Vec<Option<Saving>>,
     /// The saving to 95 % if the probe cost nothing: what it would be in a run so long that the probe does not count.
     pub(crate) uncharged: Option<Saving>,
-    /// Mean validation accuracy over all evaluations minus the mean of the baseline's, weighted.
+    /// Mean validation accuracy over all steps of the longest run minus the mean of the baseline's, weighted.
     pub(crate) over_run: Option<f64>,
     /// Test accuracy after the last step minus the mean of the baseline's, weighted.
     pub(crate) test_difference: Option<f64>,
@@ -226,8 +229,8 @@ impl Map {
             let measured = probe.map_or([None; 3], |row| [row.zeta_ratio, row.negative_share, row.directed_share]);
             map.measured.push((world.knobs, world.seed, measured));
             for arm in map.arms.clone() {
-                let Some(row) = find(&arm) else { continue };
-                let curve = held(smoothed(row)?, &base_curve);
+                let Some(row) = find(&arm).filter(|_| arm != choice.baseline) else { continue };
+                let curve = smoothed(row)?;
                 let before = Cost { samples: row.probe_samples, ..Cost::default() };
                 // Both runs of the baseline set the target, and an arm is compared with their mean; the null with the other one.
                 let others = if arm == NULL { &pair[..1] } else { &pair[..] };
@@ -239,7 +242,8 @@ impl Map {
                     saving(&trial, others, target(&pair, share)?, Unit::Samples)
                 };
                 let charged = |share: &f64| saving_after(before, *share);
-                let over_run = |curve: &[Point]| mean(&curve.iter().map(|point| point.value).collect::<Vec<_>>());
+                let ends = [&curve, &base_curve, &null_curve].map(|curve| curve.last().map_or(0.0, |point| point.cost.steps));
+                let over_run = |curve: &[Point]| mean_over(curve, ends.iter().copied().fold(0.0, f64::max));
                 let others_over_run: Option<Vec<f64>> = others.iter().map(|trial| over_run(trial.curve)).collect();
                 let others_over_run = others_over_run.and_then(|values| mean(&values));
                 map.judged.push(Judged {
@@ -311,6 +315,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_run_has_on_the_way_is_weighed_by_steps_and_not_by_evaluations() {
+        let point = |steps: f64, value: f64| Point { cost: Cost { steps, ..Cost::default() }, value };
+        let even = [point(0.0, 0.0), point(100.0, 1.0)];
+        assert_eq!((mean_over(&even, 100.0), mean_over(&even, 200.0)), (Some(0.5), Some(0.75)), "it stays where it ended");
+        let crowded = [point(0.0, 0.0), point(1.0, 0.01), point(2.0, 0.02), point(100.0, 1.0)];
+        assert!((mean_over(&crowded, 100.0).unwrap() - 0.5).abs() < 1e-12);
+        assert_eq!(mean_over(&[point(50.0, 0.4)], 100.0), Some(0.4));
+        assert_eq!((mean_over(&[], 100.0), mean_over(&even, 0.0)), (None, None));
+    }
+
+    #[test]
+    fn an_arm_that_is_the_baseline_is_not_judged_against_itself() {
+        let curve = [0.0, 0.2, 0.4, 0.6, 0.8, 0.8];
+        let rows = ["mix-all", "null", "gst"].map(|arm| row(arm, 1, 1.0, &curve));
+        let arms = ["mix-all".to_owned(), "gst".to_owned()];
+        let map = Map::of(&rows, &Choices::fixed("mix-all", BTreeMap::new()), &arms).unwrap();
+        assert_eq!(map.judged.iter().map(|judged| judged.arm.as_str()).collect::<Vec<_>>(), ["null", "gst"]);
+    }
+
+    #[test]
     fn rows_of_a_rate_that_is_no_longer_chosen_do_not_count() {
         let (slow, fast) = ([0.0, 0.2, 0.4, 0.6, 0.8, 0.8], [0.0, 0.8, 0.8, 0.8, 0.8, 0.8]);
         let mut rows = vec![row("mix-all", 1, 1.0, &slow), row("null", 1, 1.0, &slow)];
@@ -339,6 +363,9 @@ mod tests {
                 });
             }
         }
+        // An older row of the same cell, made with other settings, stands before.
+        let old = Row { validation: "0:0.99 100:0.99".into(), key: "old".into(), ..rows[0].clone() };
+        rows.insert(0, old);
         let choices = Choices::of(&settings, &rows).unwrap();
         let choice = choices.at(&settings.judged()[0].knobs);
         assert_eq!((choice.variant("gst-affinity"), choice.rate("gst-affinity")), ("gst-random", Some(rates[1])));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::analysis::{Judged, MAIN, Map, SHARES, over_worlds};
 use super::rows::{Phase, Row};
 use super::settings::{Knobs, MapSettings, NULL};
-use crate::report::interval::mean;
+use crate::report::interval::{deviation, mean, t_90};
 use crate::report::number::percent;
 use crate::report::table::{Cell, Table};
 
@@ -41,13 +41,18 @@ impl Evidence {
 pub(crate) struct Candidate {
     arm: String,
     strategy: String,
+    /// Options of `gst schedule` that the arm is run with.
+    arguments: String,
     evidence: Evidence,
+    /// The control by chance of the same strategy.
+    random: Option<String>,
 }
 
 /// One line of the table; savings as `gst-schedule` documents them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Expected {
     strategy: String,
+    arguments: String,
     evidence: Evidence,
     worlds: usize,
     mean: f64,
@@ -55,6 +60,8 @@ pub(crate) struct Expected {
     high: f64,
     least: f64,
     most: f64,
+    unordered: Option<f64>,
+    random: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -90,17 +97,24 @@ struct Provenance {
 /// The arms that a user could take. The control by chance is none; an arm with the right groups needs to know what prepares what.
 pub(crate) fn candidates(settings: &MapSettings) -> Vec<Candidate> {
     let experiment = &settings.experiment;
+    let method = |arm: &String| experiment.arm(arm).grouping.unwrap_or_else(|| experiment.grouping.clone()).method;
     let of_arm = |arm: &String| {
         let made = experiment.arm(arm);
-        let method = made.grouping.unwrap_or_else(|| experiment.grouping.clone()).method;
-        let evidence: &[Evidence] = match (made.strategy.as_str(), method.as_str()) {
+        let by_chance = |other: &&String| method(other) == "random" && experiment.arm(other).strategy == made.strategy;
+        let random = experiment.strategies.iter().find(by_chance).cloned();
+        let evidence: &[Evidence] = match (made.strategy.as_str(), method(arm).as_str()) {
             ("mix-adaptive", _) => &Evidence::ALL,
             (_, "random") => &[],
             (_, "oracle") => &[Evidence::Dependence],
             _ => &[Evidence::Similarity],
         };
-        let candidate =
-            |evidence: &Evidence| Candidate { arm: arm.clone(), strategy: made.strategy.clone(), evidence: *evidence };
+        let candidate = |evidence: &Evidence| Candidate {
+            arm: arm.clone(),
+            strategy: made.strategy.clone(),
+            arguments: made.schedule_arguments.join(" "),
+            evidence: *evidence,
+            random: random.clone().filter(|_| *evidence == Evidence::Dependence),
+        };
         evidence.iter().map(candidate).collect::<Vec<_>>()
     };
     experiment.strategies.iter().flat_map(of_arm).collect()
@@ -125,17 +139,21 @@ impl Forecast {
 
     /// As a table of the map's page.
     pub(crate) fn table(&self) -> Table {
-        let head = ["known", "strategy", "worlds", "mean [95 %]", "8 of 10 worlds"].map(str::to_owned).to_vec();
-        let mut table =
-            Table::new("What `gst group` says beforehand: savings to 95 % by what is known of the datasets.", 2, head);
+        let head =
+            ["known", "strategy", "worlds", "mean [95 %]", "8 of 10 worlds", "told an order that is not there", "random groups"];
+        let caption = "What `gst group` says beforehand: savings to 95 % by what is known of the datasets.";
+        let mut table = Table::new(caption, 2, head.map(str::to_owned).to_vec());
+        let or_none = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), percent);
         for expected in &self.expected {
             table.row(vec![
                 Cell::from(expected.evidence.name()),
-                Cell::from(expected.strategy.clone()),
+                Cell::from(format!("{} {}", expected.strategy, expected.arguments).trim().to_owned()),
                 Cell::from(expected.worlds.to_string()),
                 Cell::from(format!("{} [{}, {}]", percent(expected.mean), percent(expected.low), percent(expected.high)))
                     .strong(expected.low > 0.0 || expected.high < 0.0),
                 Cell::from(format!("{} to {}", percent(expected.least), percent(expected.most))),
+                Cell::from(or_none(expected.unordered)),
+                Cell::from(or_none(expected.random)),
             ]);
         }
         let hits = self.hit_rate.iter().map(|hits| {
@@ -160,14 +178,31 @@ impl Forecast {
 
 /// Savings of a candidate over the worlds that `keep` holds; `None` under three.
 fn expect(map: &Map, candidate: &Candidate, keep: impl Fn(&Judged) -> bool) -> Option<Expected> {
-    let Candidate { arm, strategy, evidence } = candidate;
-    let values: Vec<f64> =
-        map.of_arm(arm, |knobs| evidence.holds(knobs)).filter(|judged| keep(judged)).filter_map(to_target).collect();
+    let Candidate { arm, strategy, arguments, evidence, random } = candidate;
+    let savings = |arm: &str, held: &dyn Fn(&Knobs) -> bool| -> Vec<f64> {
+        map.of_arm(arm, held).filter(|judged| keep(judged)).filter_map(to_target).collect()
+    };
+    let values = savings(arm, &|knobs| evidence.holds(knobs));
     let interval = over_worlds(&values)?;
-    let [least, most] = tenths(values.clone())?;
-    let (strategy, worlds) = (strategy.clone(), values.len());
-    let [mean, low, high, least, most] = [interval.mean, interval.low, interval.high, least, most].map(rounded);
-    Some(Expected { strategy, evidence: *evidence, worlds, mean, low, high, least, most })
+    // 8 of 10 further worlds, by Student's t: that the mean is not known either is in it.
+    let n = values.len() as f64;
+    let apart = t_90(values.len() - 1) * deviation(&values)? * (1.0 + 1.0 / n).sqrt();
+    let told = *evidence == Evidence::Dependence && strategy != "mix-adaptive";
+    let unordered = if told { mean(&savings(arm, &|knobs| !evidence.holds(knobs))) } else { None };
+    let random = random.as_deref().and_then(|random| mean(&savings(random, &|knobs| evidence.holds(knobs))));
+    Some(Expected {
+        strategy: strategy.clone(),
+        arguments: arguments.clone(),
+        evidence: *evidence,
+        worlds: values.len(),
+        mean: rounded(interval.mean),
+        low: rounded(interval.low),
+        high: rounded(interval.high),
+        least: rounded(interval.mean - apart),
+        most: rounded(interval.mean + apart),
+        unordered: unordered.map(rounded),
+        random: random.map(rounded),
+    })
 }
 
 fn null(map: &Map, keep: impl Fn(&Judged) -> bool) -> Option<[f64; 2]> {
@@ -274,12 +309,18 @@ mod tests {
         }
         let arms = ["good".to_owned(), "same".to_owned()];
         let map = Map::of(&rows, &Choices::fixed("mix-all", BTreeMap::new()), &arms).unwrap();
-        let candidate =
-            |arm: &String| Candidate { arm: arm.clone(), strategy: "gst-adaptive".into(), evidence: Evidence::Dependence };
+        let candidate = |arm: &String| Candidate {
+            arm: arm.clone(),
+            strategy: "gst-adaptive".into(),
+            arguments: String::new(),
+            evidence: Evidence::Dependence,
+            random: Some("same".into()),
+        };
         let candidates: Vec<Candidate> = arms.iter().map(candidate).collect();
         let forecast = Forecast::of(&map, &candidates, &rows, String::new()).unwrap();
         assert_eq!((forecast.null, forecast.chance), ([0.0, 0.0], 0.0));
         assert!(forecast.expected[0].mean > 0.2 && forecast.expected[1].mean == 0.0, "{:?}", forecast.expected);
+        assert_eq!((forecast.expected[0].random, forecast.expected[0].unordered), (Some(0.0), None));
         // With world 4 left out the advice is `good`, which loses nothing there; with 4 among three it may be mix-all.
         let of_dependence = forecast.hit_rate.iter().find(|hits| hits.evidence == Evidence::Dependence).unwrap();
         let HitRate { forecasts, right, savings, inside, saved, best, .. } = *of_dependence;

@@ -10,7 +10,7 @@ use super::forecast::{Forecast, candidates};
 use super::rows::{self, Phase, Row};
 use super::settings::{Knobs, MapSettings, NULL};
 use crate::experiment::{hash_file, write_whole};
-use crate::report::interval::mean;
+use crate::report::interval::{Interval, mean};
 use crate::report::number::{percent, share, signed};
 use crate::report::page::{Part, markdown};
 use crate::report::table::{Cell, Table};
@@ -34,11 +34,17 @@ pub(crate) fn write_report(settings: &MapSettings, path: &Path, forecast: Option
     let mut parts =
         vec![Part::Findings(findings(settings, &map, &choices)), Part::Figures(vec![figure]), Part::Table(savings(&map))];
     parts.extend(uncharged(&map).map(Part::Table));
-    if let Some(learned) = Forecast::of(&map, &candidates(settings), &rows, hash_file(path)?) {
-        if let Some(forecast) = forecast {
-            write_whole(forecast, &format!("{}\n", serde_json::to_string_pretty(&learned)?))?;
+    match (Forecast::of(&map, &candidates(settings), &rows, hash_file(path)?), forecast) {
+        (Some(learned), forecast) => {
+            if let Some(forecast) = forecast {
+                write_whole(forecast, &format!("{}\n", serde_json::to_string_pretty(&learned)?))?;
+            }
+            parts.push(Part::Table(learned.table()));
         }
-        parts.push(Part::Table(learned.table()));
+        (None, Some(forecast)) => {
+            eprintln!("map: {} stays as it is: an arm that advice could name has under three judged worlds", forecast.display());
+        }
+        (None, None) => {}
     }
     parts.extend([over_run(&map), accuracy(&map), shares(&map), predictors(&map), rates(&choices), made(&rows)].map(Part::Table));
     let page = folder.join("table.md");
@@ -74,7 +80,7 @@ fn findings(settings: &MapSettings, map: &Map, choices: &Choices) -> Vec<String>
     if map.left_out > 0 {
         lines.push(format!("{} more worlds have rows but no finished baseline or null, and are left out.", map.left_out));
     }
-    let null = Map::values(map.of_arm(NULL, |_| true), MAIN);
+    let null = Savings::of(map.of_arm(NULL, |_| true), MAIN).values;
     let (low, high) =
         null.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
     if low <= high {
@@ -86,10 +92,10 @@ fn findings(settings: &MapSettings, map: &Map, choices: &Choices) -> Vec<String>
     }
     for arm in map.arms.iter().filter(|arm| *arm != NULL) {
         let over = |name: &str, keep: &dyn Fn(&Knobs) -> bool| {
-            let values = Map::values(map.of_arm(arm, keep), MAIN);
-            over_worlds(&values).map(|found| {
+            let savings = Savings::of(map.of_arm(arm, keep), MAIN);
+            savings.interval().map(|found| {
                 let (mean, low, high) = (percent(found.mean), percent(found.low), percent(found.high));
-                format!("{mean} {name} (95 % interval {low} to {high}, {} worlds)", values.len())
+                format!("{}{mean} {name} (95 % interval {low} to {high}, {})", savings.bound(), savings.count())
             })
         };
         let parts: Vec<String> = [
@@ -107,21 +113,51 @@ fn findings(settings: &MapSettings, map: &Map, choices: &Choices) -> Vec<String>
     lines
 }
 
-impl Map {
-    /// Savings of some entries to a share.
-    fn values<'a>(judged: impl Iterator<Item = &'a Judged>, share: usize) -> Vec<f64> {
-        judged.filter_map(|judged| judged.savings.get(share).copied().flatten()).map(|saving| saving.saving).collect()
+/// Savings of some worlds to a share.
+struct Savings {
+    values: Vec<f64>,
+    /// Of these, worlds where the arm missed the target.
+    missed: usize,
+}
+
+impl Savings {
+    fn of<'a>(judged: impl Iterator<Item = &'a Judged>, share: usize) -> Self {
+        let found: Vec<_> = judged.filter_map(|judged| judged.savings.get(share).copied().flatten()).collect();
+        Self {
+            values: found.iter().map(|saving| saving.saving).collect(),
+            missed: found.iter().filter(|saving| saving.at_most).count(),
+        }
+    }
+
+    fn interval(&self) -> Option<Interval> {
+        if self.missed < self.values.len() { over_worlds(&self.values) } else { None }
+    }
+
+    fn bound(&self) -> &'static str {
+        if self.missed > 0 { "≤ " } else { "" }
+    }
+
+    fn count(&self) -> String {
+        let worlds = if self.values.len() == 1 { "1 world".to_owned() } else { format!("{} worlds", self.values.len()) };
+        if self.missed > 0 { format!("{worlds}, {} missed", self.missed) } else { worlds }
     }
 }
 
-/// A mean with its interval; how many worlds, and of them those where the arm missed the target.
+/// A mean with its interval; how many worlds, and of them those where the arm missed the target. A mean over a miss is a bound, marked ≤, and
+/// one over misses alone has no interval: what would spread is where the runs ended.
 fn saving_cell<'a>(judged: impl Iterator<Item = &'a Judged> + Clone, place: usize) -> Cell {
-    let values = Map::values(judged.clone(), place);
-    let missed =
-        judged.filter(|judged| judged.savings.get(place).copied().flatten().is_some_and(|saving| saving.at_most)).count();
-    let worlds = if values.len() == 1 { "1 world".to_owned() } else { format!("{} worlds", values.len()) };
-    let count = if missed > 0 { format!("{worlds}, {missed} missed") } else { worlds };
-    if values.is_empty() { interval_cell(&values) } else { interval_cell(&values).under(count) }
+    let savings = Savings::of(judged, place);
+    if savings.values.is_empty() {
+        return Cell::from("–");
+    }
+    let cell = match savings.interval() {
+        Some(interval) => {
+            let (mean, low, high) = (percent(interval.mean), percent(interval.low), percent(interval.high));
+            Cell::from(format!("{}{mean} [{low}, {high}]", savings.bound())).strong(interval.excludes_zero())
+        }
+        None => Cell::from(format!("{}{}", savings.bound(), mean(&savings.values).map_or_else(String::new, percent))),
+    };
+    cell.under(savings.count())
 }
 
 /// A row for each combination of knobs, a column for each of `arms`, `cell` of the worlds there.
@@ -145,9 +181,8 @@ fn savings(map: &Map) -> Table {
         &map.arms.iter().collect::<Vec<_>>(),
         |here| saving_cell(here.iter().copied(), MAIN),
     );
-    table.note = "Bold: the interval leaves out 0. A missed target counts with the whole run (restricted mean); a world where neither run got there \
-                  is left out. Under three worlds no interval is given; under ten it is \
-                  somewhat too narrow."
+    table.note = "Bold: the interval leaves out 0. ≤: a missed target counts with the whole run (restricted mean), so the true figure is lower; a world \
+                  where neither run got there is left out. Under three worlds no interval is given."
         .into();
     table
 }
@@ -186,7 +221,8 @@ fn accuracy(map: &Map) -> Table {
 
 /// Less noisy than any time to a target, since no single evaluation decides it.
 fn over_run(map: &Map) -> Table {
-    let caption = "Validation accuracy over the whole run (mean of all evaluations) minus the baseline’s: mean over worlds and 95 % interval.";
+    let caption =
+        "Validation accuracy over the whole run (mean over all steps) minus the baseline’s: mean over worlds and 95 % interval.";
     let mut table =
         by_corner(map, caption, &map.arms.iter().collect::<Vec<_>>(), |here| difference_cell(here, |judged| judged.over_run));
     table.note = "What a user has of a run who may have to stop it at any time. The probe is not counted here.".into();

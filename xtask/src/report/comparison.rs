@@ -68,6 +68,9 @@ impl<'a> Comparison<'a> {
         if self.too_short().is_some() {
             return Judged::Not("too short to judge");
         }
+        if unit == Unit::WallSeconds && self.evidence.ran_side_by_side() {
+            return Judged::Not("cells ran side by side");
+        }
         let savings = self.savings(strategy, share, unit);
         let values: Vec<f64> = savings.iter().map(|saving| saving.saving).collect();
         match (Interval::of(&values), values.len()) {

@@ -102,6 +102,11 @@ impl Evidence {
         Ok(evidence)
     }
 
+    /// Whether wall times cannot be compared, since cells shared the machine.
+    pub(crate) fn ran_side_by_side(&self) -> bool {
+        self.manifest.as_ref().is_some_and(|manifest| manifest.side_by_side > 1)
+    }
+
     /// Finished runs of a strategy, by seed.
     pub(crate) fn runs_of<'a>(&'a self, strategy: &'a str) -> impl Iterator<Item = &'a Run> {
         self.runs.iter().filter(move |run| run.strategy == strategy)
@@ -114,11 +119,12 @@ impl Evidence {
     }
 
     fn cell(&mut self, folder: &Path, strategy: &str, seed: u64, planned: bool) -> Result<()> {
-        let path = folder.join("runs").join(strategy).join(format!("seed-{seed}"));
+        let run = Path::new("runs").join(strategy).join(format!("seed-{seed}"));
+        let path = folder.join(&run);
         let record = Record::read(&path.join("cell.json"));
-        let context = self.manifest.as_ref().map(|manifest| &manifest.context);
-        if let (Some(record), Some(context)) = (&record, context)
-            && record.context != *context
+        if let (Some(record), Some(manifest)) = (&record, &self.manifest)
+            && (record.context != manifest.context
+                || manifest.cells.get(&run.join("cell.json")).is_some_and(|key| *key != record.key))
         {
             self.left_out.push(format!("{strategy}, seed {seed}"));
             if planned {

@@ -34,7 +34,8 @@ pub(crate) fn faster(evidence: &Evidence, comparison: &Comparison<'_>) -> Option
         cells.extend(strategies.iter().map(|strategy| cell(strategy)));
         table.row(cells);
     };
-    for (unit, name) in [(Unit::Samples, "samples"), (Unit::AudioSeconds, "audio"), (Unit::WallSeconds, "wall time")] {
+    let units = [(Unit::Samples, "samples"), (Unit::AudioSeconds, "audio"), (Unit::WallSeconds, "wall time")];
+    for (unit, name) in units.into_iter().filter(|(unit, _)| *unit != Unit::WallSeconds || !evidence.ran_side_by_side()) {
         row(format!("{name} to 95 % of mix-all’s mean best"), &|strategy| {
             let savings = comparison.savings(strategy, 0.95, unit);
             saving_cell(&savings.iter().map(|saving| saving.saving).collect::<Vec<_>>())

@@ -19,7 +19,8 @@ pub(crate) struct Trial<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Saving {
     pub(crate) seed: u64,
-    /// 1 − cost / cost of mix-all, costs cut off where the shorter run of the pair ends.
+    /// 1 − cost / cost of mix-all, costs cut off where mix-all ends: a run that ended before and missed the target counts as one that stays where
+    /// it ended.
     pub(crate) saving: f64,
     /// Natural logarithm of the same ratio: negative is cheaper.
     pub(crate) log_ratio: f64,
@@ -52,16 +53,16 @@ pub(crate) fn null(mix_all: &[Trial<'_>], share: f64, unit: Unit) -> Vec<Saving>
     left_out.collect()
 }
 
-/// A run against the mean of some others, all costs cut off where the shortest of the runs ends (restricted mean).
+/// A run against the mean of some others, all costs cut off where the shortest of these ends (restricted mean).
 ///
 /// `None` where neither the run nor any of the others got there, and where there are no others.
 pub(crate) fn saving(trial: &Trial<'_>, others: &[Trial<'_>], target: f64, unit: Unit) -> Option<Saving> {
     let end = |trial: &Trial<'_>| trial.curve.last().map(|point| point.cost.plus(&trial.before).of(unit));
-    let horizon = others.iter().map(end).try_fold(end(trial)?, |least, end| Some(least.min(end?)))?;
+    let horizon = others.iter().map(end).try_fold(f64::INFINITY, |least, end| Some(least.min(end?)))?;
     let restricted = |trial: &Trial<'_>| {
         let reach = Reach::of(trial.curve, target, &trial.before)?;
-        let cost = reach.cost(unit);
-        Some((cost.min(horizon), reach.is_censored() || cost > horizon))
+        let missed = reach.is_censored() || reach.cost(unit) > horizon;
+        Some((if missed { horizon } else { reach.cost(unit) }, missed))
     };
     let (cost, at_most) = restricted(trial)?;
     let reaches: Vec<(f64, bool)> = others.iter().map(restricted).collect::<Option<_>>()?;
@@ -110,6 +111,13 @@ mod tests {
         assert_eq!(savings(&[trial(0, &miss)], &[trial(0, &hit)], 1.0), [(0, -1.0, true, false)]);
         assert_eq!(savings(&[trial(0, &hit)], &[trial(0, &miss)], 1.0), [(0, 0.5, false, true)]);
         assert_eq!(savings(&[trial(0, &miss)], &[trial(0, &miss)], 1.0), [], "two misses say nothing");
+    }
+
+    #[test]
+    fn a_shorter_run_that_misses_is_not_spared() {
+        let (short, long) = (curve(&[0.0, 0.0, 0.5]), curve(&[0.0, 0.0, 0.0, 0.0, 1.0]));
+        assert_eq!(savings(&[trial(0, &short)], &[trial(0, &long)], 1.0), [(0, 0.0, true, false)], "it stays where it ended");
+        assert_eq!(savings(&[trial(0, &short)], &[trial(0, &long)], 0.5)[0].2, false);
     }
 
     #[test]

@@ -143,7 +143,7 @@ fn target_note(evidence: &Evidence, comparison: &Comparison<'_>) -> String {
     match comparison.too_short() {
         Some(reason) => note += &format!("No saving is given: {reason}. "),
         None => {
-            note += "Saving = 1 − cost / cost of mix-all with the same seed, both cut off where the shorter run ends; mean over seeds with its 95 % \
+            note += "Saving = 1 − cost / cost of mix-all with the same seed, cut off where mix-all ends; mean over seeds with its 95 % \
                      interval by Student’s t. ≤ and ≥ mark bounds, where the strategy or mix-all missed the target in some seed. The null is each \
                      mix-all run against the others, to the target that the others set: a saving inside its span is no saving. ";
         }

@@ -1,6 +1,6 @@
 //! Budgets in samples, tokens or seconds of audio, turned into steps before step 0.
 
-use crate::{MAX_STEPS, Schedule, ScheduleError, ScheduleParams, simulate};
+use crate::{MAX_STEPS, Schedule, ScheduleError, simulate};
 use gst_affinity::{Cost, DatasetFacts};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -24,66 +24,52 @@ pub enum Budget {
 }
 
 impl Budget {
-    /// The most steps whose schedule keeps inside the budget; `params.steps` is not read. Put the result there.
+    /// The schedule with the most steps that keeps inside the budget, of those that `plan` makes for a number of steps.
     ///
     /// Tokens and seconds are those of the datasets as the schedule mixes them, so two strategies may get different steps from one budget.
     ///
     /// # Errors
     /// [`ScheduleError::FactMissing`], [`ScheduleError::BudgetTooSmall`], [`ScheduleError::BadParameter`] for a budget of seconds that is
-    /// no positive number, and what [`Schedule::new`] finds wrong whatever the steps.
+    /// no positive number, and what `plan` finds wrong whatever the steps.
     ///
     /// # Example
     /// ```
     /// use gst_affinity::DatasetFacts;
-    /// use gst_schedule::{Budget, ScheduleParams, Weighting};
+    /// use gst_schedule::{Budget, Schedule, ScheduleParams, Weighting};
     ///
     /// let datasets = [DatasetFacts { mean_tokens: 20.0, ..DatasetFacts::new("notes", 500) }];
     /// let params = ScheduleParams { batch_size: 10, weighting: Weighting::Uniform, ..ScheduleParams::default() };
-    /// assert_eq!(Budget::Tokens(10_100).steps(&datasets, None, &params)?, 50);
+    /// let plan = |steps| Schedule::new(&datasets, None, &ScheduleParams { steps, ..params.clone() });
+    /// assert_eq!(Budget::Tokens(10_100).largest(plan)?.steps, 50);
     /// # Ok::<(), gst_schedule::ScheduleError>(())
     /// ```
-    pub fn steps(
-        self,
-        datasets: &[DatasetFacts],
-        groups: Option<&[Vec<usize>]>,
-        params: &ScheduleParams,
-    ) -> Result<u64, ScheduleError> {
-        self.check_facts(datasets)?;
-        let plan = |steps| Schedule::new(datasets, groups, &ScheduleParams { steps, ..params.clone() });
+    pub fn largest(self, plan: impl Fn(u64) -> Result<Schedule, ScheduleError>) -> Result<Schedule, ScheduleError> {
+        self.check()?;
         let too_small = |reason: String| ScheduleError::BudgetTooSmall { budget: self.to_string(), reason };
-        let steps = match self {
-            Self::Steps(steps) => steps,
-            Self::Samples(samples) => samples / u64::from(params.batch_size.max(1)),
-            Self::Tokens(_) | Self::AudioSeconds(_) => {
-                // Steps too few for the stages cost nothing and fit; what else is wrong is found when the result is planned.
-                let fits = |steps| match plan(steps) {
-                    Ok(schedule) => simulate(&schedule).map(|simulation| self.holds(&simulation.total)),
-                    Err(_) => Ok(true),
-                };
-                let mut low = 0;
-                let mut high = 1;
-                while high < MAX_STEPS && fits(high)? {
-                    (low, high) = (high, high * 2);
-                }
-                while high - low > 1 {
-                    let middle = low + (high - low) / 2;
-                    if fits(middle)? { low = middle } else { high = middle }
-                }
-                low
-            }
+        // Steps too few for the stages cost nothing and fit; what else is wrong is found when the result is planned.
+        let fits = |steps| {
+            let Ok(schedule) = plan(steps) else { return Ok(true) };
+            self.check_facts(&schedule)?;
+            simulate(&schedule).map(|simulation| self.holds(&simulation.total))
         };
-        if steps == 0 {
+        let mut low = 0;
+        let mut high = 1;
+        while high < MAX_STEPS && fits(high)? {
+            (low, high) = (high, high * 2);
+        }
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if fits(middle)? { low = middle } else { high = middle }
+        }
+        if low == 0 {
             return Err(too_small("one step costs more".to_owned()));
         }
-        match plan(steps) {
-            Ok(_) => Ok(steps),
-            Err(
-                error @ (ScheduleError::TooFewSteps { .. }
-                | ScheduleError::StagesDoNotFit { .. }
-                | ScheduleError::RampTooLong { .. }),
-            ) => Err(too_small(format!("it pays for {steps} steps; {error}"))),
-            Err(error) => Err(error),
-        }
+        plan(low).map_err(|error| match error {
+            ScheduleError::TooFewSteps { .. } | ScheduleError::StagesDoNotFit { .. } | ScheduleError::RampTooLong { .. } => {
+                too_small(format!("it pays for {low} steps; {error}"))
+            }
+            other => other,
+        })
     }
 
     fn holds(self, cost: &Cost) -> bool {
@@ -95,19 +81,24 @@ impl Budget {
         }
     }
 
-    fn check_facts(self, datasets: &[DatasetFacts]) -> Result<(), ScheduleError> {
-        if let Self::AudioSeconds(seconds) = self
-            && !(seconds.is_finite() && seconds > 0.0)
-        {
-            let (found, expected) = (seconds.to_string(), "a finite number of seconds above 0");
-            return Err(ScheduleError::BadParameter { field: "budget (audio seconds)", found, expected });
+    fn check(self) -> Result<(), ScheduleError> {
+        match self {
+            Self::AudioSeconds(seconds) if !(seconds.is_finite() && seconds > 0.0) => {
+                let (found, expected) = (seconds.to_string(), "a finite number of seconds above 0");
+                Err(ScheduleError::BadParameter { field: "budget (audio seconds)", found, expected })
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// What the budget counts is known of every dataset.
+    fn check_facts(self, schedule: &Schedule) -> Result<(), ScheduleError> {
         let fact = |dataset: &DatasetFacts| match self {
             Self::Steps(_) | Self::Samples(_) => None,
             Self::Tokens(_) => Some(("mean_tokens", dataset.mean_tokens)),
             Self::AudioSeconds(_) => Some(("mean_audio_seconds", dataset.mean_audio_seconds)),
         };
-        for dataset in datasets {
+        for dataset in &schedule.datasets {
             if let Some((field, value)) = fact(dataset)
                 && !(value.is_finite() && value > 0.0)
             {

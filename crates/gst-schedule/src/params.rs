@@ -26,7 +26,7 @@ pub struct ScheduleParams {
     /// What to train on, and when.
     pub strategy: Strategy,
     /// Optimizer steps of the whole run, all stages together; at least one for each stage. For a budget in samples, tokens or seconds of
-    /// audio see [`crate::Budget::steps`].
+    /// audio see [`crate::Budget::largest`].
     pub steps: u64,
     /// Samples in the global batch of one optimizer step, at least 1.
     pub batch_size: u32,

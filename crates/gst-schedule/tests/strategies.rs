@@ -285,9 +285,9 @@ fn budgets_become_steps() {
     for strategy in [Strategy::MixAll, Strategy::GstProgressive, Strategy::StrictCycle] {
         for budget in [Budget::Steps(500), Budget::Samples(5005), Budget::Tokens(123_456), Budget::AudioSeconds(7890.0)] {
             let params = params(strategy, 1);
-            let steps = budget.steps(&data, Some(&groups), &params).unwrap();
-            let cost =
-                |steps| simulate(&Schedule::new(&data, Some(&groups), &ScheduleParams { steps, ..params.clone() }).unwrap());
+            let plan = |steps| Schedule::new(&data, Some(&groups), &ScheduleParams { steps, ..params.clone() });
+            let steps = budget.largest(plan).unwrap().steps;
+            let cost = |steps| simulate(&plan(steps).unwrap());
             let holds = |cost: Cost| match budget {
                 Budget::Steps(most) => cost.steps <= most,
                 Budget::Samples(most) => cost.samples <= most,
@@ -299,16 +299,19 @@ fn budgets_become_steps() {
             assert!(!holds(cost(steps + 1).unwrap().total), "{strategy} {budget}: {steps} steps are not all it pays for");
         }
     }
-    let error = Budget::Tokens(5).steps(&data, Some(&groups), &progressive).unwrap_err();
+    let largest = |budget: Budget, data: &[DatasetFacts], groups| {
+        budget.largest(|steps| Schedule::new(data, groups, &ScheduleParams { steps, ..progressive.clone() }))
+    };
+    let error = largest(Budget::Tokens(5), &data, Some(&groups)).unwrap_err();
     assert!(matches!(error, ScheduleError::BudgetTooSmall { .. }), "{error}");
-    let error = Budget::Samples(9).steps(&data, Some(&groups), &progressive).unwrap_err();
+    let error = largest(Budget::Samples(9), &data, Some(&groups)).unwrap_err();
     assert!(matches!(error, ScheduleError::BudgetTooSmall { .. }), "{error}");
-    let error = Budget::Tokens(5000).steps(&data, None, &progressive).unwrap_err();
+    let error = largest(Budget::Tokens(5000), &data, None).unwrap_err();
     assert!(matches!(error, ScheduleError::GroupsMissing { .. }), "{error}");
     data[1].mean_tokens = 0.0;
-    let error = Budget::Tokens(5000).steps(&data, Some(&groups), &progressive).unwrap_err();
+    let error = largest(Budget::Tokens(5000), &data, Some(&groups)).unwrap_err();
     assert!(error.to_string().contains("`d1` has mean_tokens 0"), "{error}");
-    assert!(Budget::AudioSeconds(f64::NAN).steps(&data, None, &progressive).is_err());
+    assert!(largest(Budget::AudioSeconds(f64::NAN), &data, None).is_err());
     for text in ["steps:5", "samples:6", "tokens:7", "audio-seconds:8.5"] {
         assert_eq!(text.parse::<Budget>().unwrap().to_string(), text);
     }

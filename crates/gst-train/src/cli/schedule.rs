@@ -3,7 +3,10 @@ use std::path::PathBuf;
 use clap::Args;
 use gst_affinity::artifact::Document;
 use gst_grouping::Grouping;
-use gst_schedule::{AdaptiveParams, ReweightBy, ReweightRule, Schedule, ScheduleParams, StageEnd, Strategy, Weighting, simulate};
+use gst_schedule::{
+    AdaptiveParams, Budget, ReweightBy, ReweightRule, Schedule, ScheduleError, ScheduleParams, StageEnd, Strategy, Weighting,
+    simulate,
+};
 use gst_train::files;
 
 use super::{Shared, file_hash};
@@ -33,8 +36,11 @@ pub(crate) struct ScheduleArgs {
     #[arg(long, default_value_t = Strategy::GstProgressive)]
     strategy: Strategy,
     /// Optimizer steps of the whole run.
-    #[arg(long, value_name = "N")]
-    steps: u64,
+    #[arg(long, value_name = "N", required_unless_present = "budget")]
+    steps: Option<u64>,
+    /// Instead of --steps, as many as cost no more than this: steps:N, samples:N, tokens:N or audio-seconds:S.
+    #[arg(long, value_name = "UNIT:AMOUNT", conflicts_with = "steps")]
+    budget: Option<Budget>,
     /// Samples of an optimizer step.
     #[arg(long, value_name = "N", default_value_t = ScheduleParams::default().batch_size)]
     batch_size: u32,
@@ -85,7 +91,6 @@ impl ScheduleArgs {
     pub(crate) fn run(self, shared: &Shared) -> anyhow::Result<()> {
         let params = ScheduleParams {
             strategy: self.strategy,
-            steps: self.steps,
             batch_size: self.batch_size,
             seed: self.seed(shared)?,
             early_share: self.early_share,
@@ -106,6 +111,7 @@ impl ScheduleArgs {
                 regroup: self.regroup,
                 ..AdaptiveParams::default()
             },
+            ..ScheduleParams::default()
         };
         let document = match &self.grouping {
             #[cfg(feature = "model")]
@@ -114,7 +120,8 @@ impl ScheduleArgs {
             }
             Some(path) => {
                 let grouping: Document<Grouping> = files::read_artifact(path)?;
-                let mut document = Document::new(Schedule::from_grouping(&grouping.body, &params)?);
+                let mut document =
+                    Document::new(self.planned(&params, |params| Schedule::from_grouping(&grouping.body, params))?);
                 document.made_from.clone_from(&grouping.made_from);
                 document.from_source("grouping", file_hash(path)?)
             }
@@ -131,6 +138,19 @@ impl ScheduleArgs {
             let (steps, size, out) = (schedule.steps, schedule.batch_size, self.out.display());
             format!("{}: {steps} steps of {size} samples, written to {out}\n{simulation}", schedule.strategy)
         })
+    }
+
+    /// The schedule of these steps, or the largest in the budget.
+    fn planned(
+        &self,
+        params: &ScheduleParams,
+        plan: impl Fn(&ScheduleParams) -> Result<Schedule, ScheduleError>,
+    ) -> Result<Schedule, ScheduleError> {
+        let of_steps = |steps| plan(&ScheduleParams { steps, ..params.clone() });
+        match (self.budget, self.steps) {
+            (Some(budget), _) => budget.largest(of_steps),
+            (None, steps) => of_steps(steps.unwrap_or(params.steps)),
+        }
     }
 
     #[cfg(feature = "model")]
@@ -160,7 +180,8 @@ impl ScheduleArgs {
         let groups =
             self.partition.iter().map(|group| group.split(',').map(place).collect()).collect::<anyhow::Result<Vec<_>>>()?;
         let groups = Some(groups.as_slice()).filter(|groups| !groups.is_empty());
-        Ok(Document::new(Schedule::new(&facts, groups, params)?).from_source("data", setup.fingerprint))
+        let schedule = self.planned(params, |params| Schedule::new(&facts, groups, params))?;
+        Ok(Document::new(schedule).from_source("data", setup.fingerprint))
     }
 
     #[cfg(not(feature = "model"))]

@@ -207,6 +207,8 @@ impl Plan<'_> {
         option(&mut command, "--warmup-steps", probe.warmup_steps);
         option(&mut command, "--batches", probe.batches);
         option(&mut command, "--batch-size", probe.batch_size);
+        // Its warm-up and its own steps are training too.
+        option(&mut command, "--learning-rate", self.settings.training.learning_rate);
         files.extend(config_file(&mut command, &self.settings.training.config, None));
         data_options(&mut command, &self.settings.data);
         command.extend(probe.arguments.iter().cloned());

@@ -33,7 +33,8 @@ pub(crate) struct GroupArgs {
     /// does.
     #[arg(long, value_delimiter = ',', value_name = "NAMES", conflicts_with = "order")]
     given: Vec<String>,
-    /// Groups of your own in their order of introduction: names separated by commas, groups by semicolons. Needs no probe.
+    /// Groups of your own in their order of introduction, every dataset in one of them: names separated by commas, groups by semicolons.
+    /// Without any affinity: `gst schedule --data DATA --partition …`.
     #[arg(long, value_delimiter = ';', value_name = "A,B;C,D", conflicts_with_all = ["method", "groups", "order", "given"])]
     partition: Vec<String>,
     /// Metric to group by, of those that were measured [default: the affinity's own].

@@ -72,30 +72,27 @@ enum Command {
     /// Make the generated suite, list what can be read, read it, or check it.
     #[command(subcommand)]
     Data(data::DataCommand),
-    /// Measure how far the datasets' gradients are apart.
+    // A comment on one of these would replace that of its arguments, examples and all.
     Affinity(affinity::AffinityArgs),
-    /// Cluster datasets into groups and put the groups in order.
     Group(group::GroupArgs),
-    /// Plan which datasets are trained on when.
     Schedule(schedule::ScheduleArgs),
     #[cfg(feature = "model")]
-    /// Train encoder and decoder on a pretext, for runs to start with.
     Pretrain(pretrain::PretrainArgs),
     #[cfg(feature = "model")]
-    /// Train a model by a schedule.
     Train(train::TrainArgs),
     #[cfg(feature = "model")]
-    /// Score a trained model on a split of the data.
     Evaluate(evaluate::EvaluateArgs),
     #[cfg(feature = "model")]
-    /// Ask a trained model about audio files.
     Ask(ask::AskArgs),
     #[cfg(feature = "model")]
     /// Print a model preset, or plan the memory of a training step.
     #[command(subcommand)]
     Model(model::ModelCommand),
     /// List the devices that this build can use.
+    ///
+    /// Example: gst devices
     #[cfg(feature = "model")]
+    #[command(verbatim_doc_comment)]
     Devices,
 }
 
@@ -151,4 +148,24 @@ impl Shared {
 fn file_hash(path: &Path) -> anyhow::Result<String> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(content_hash(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn every_command_has_an_example_in_its_help() {
+        let mut waiting = vec![Cli::command()];
+        while let Some(command) = waiting.pop() {
+            let below: Vec<_> = command.get_subcommands().filter(|command| command.get_name() != "help").cloned().collect();
+            if below.is_empty() {
+                let help = command.clone().render_long_help().to_string();
+                assert!(help.contains("Example"), "{}: {help}", command.get_name());
+            }
+            waiting.extend(below);
+        }
+    }
 }

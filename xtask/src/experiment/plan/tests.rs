@@ -54,6 +54,7 @@ fn the_commands_are_those_of_the_contract() {
         "{train}"
     );
     assert!(train.ends_with("--seed 0 --device cpu") && train.contains("--learning-rate 0.002"), "{train}");
+    assert!(jobs[0].commands[0].join(" ").contains("--learning-rate 0.002"), "a probe trains too: {:?}", jobs[0].commands);
     assert!(cell(&jobs, "mix-all").commands[0].join(" ").starts_with("schedule --data DATA --strategy mix-all"));
 }
 

@@ -150,7 +150,7 @@ fn dependence(affinity: &Affinity) -> Vec<String> {
     if affinity.dependence.is_empty() {
         return vec![
             "Dependence: not measured; gradients of one moment do not show which dataset prepares another (lookahead, \
-             transferability and commutator do)."
+             transferability and commutator are made to)."
                 .to_owned(),
         ];
     }

@@ -44,9 +44,12 @@ pub(crate) fn learning_curves(evidence: &Evidence, comparison: &Comparison<'_>) 
     svg.set_height(top + SIZE.1);
     let (plot, right) = plot(&lines, &targets)?;
     svg.nest((0.0, top), SIZE, &plot);
-    for (level, at) in right {
+    // Labels of neighbouring targets keep apart.
+    let mut lowest = f64::NEG_INFINITY;
+    for (level, at) in right.into_iter().rev() {
+        lowest = at.max(lowest + 10.0);
         svg.text(
-            (SIZE.0 - 52.0, top + at + 3.0),
+            (SIZE.0 - 52.0, top + lowest + 3.0),
             &format!("{:.0}\u{202f}%", 100.0 * level),
             Text { size: 10.0, fill: "#555", ..Text::default() },
         );

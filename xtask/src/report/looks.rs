@@ -28,7 +28,7 @@ pub(crate) struct Look {
 }
 
 /// The strategies beyond this number look like the first ones again.
-const LOOKS: [Look; 8] = [
+const LOOKS: [Look; 13] = [
     Look { colour: (0, 0, 0), dash: (1.0, 0.0), shape: Shape::Circle, open: false },
     Look { colour: (213, 94, 0), dash: (7.0, 4.0), shape: Shape::Square, open: true },
     Look { colour: (0, 114, 178), dash: (2.5, 2.5), shape: Shape::Triangle, open: false },
@@ -37,6 +37,11 @@ const LOOKS: [Look; 8] = [
     Look { colour: (120, 94, 30), dash: (4.0, 7.0), shape: Shape::Cross, open: false },
     Look { colour: (60, 140, 190), dash: (18.0, 3.0), shape: Shape::Plus, open: false },
     Look { colour: (90, 90, 90), dash: (1.5, 5.0), shape: Shape::Star, open: false },
+    Look { colour: (204, 121, 167), dash: (9.0, 2.0), shape: Shape::Circle, open: true },
+    Look { colour: (0, 90, 70), dash: (3.0, 1.5), shape: Shape::Square, open: false },
+    Look { colour: (180, 130, 0), dash: (5.0, 2.5), shape: Shape::Triangle, open: true },
+    Look { colour: (150, 30, 30), dash: (11.0, 6.0), shape: Shape::Diamond, open: false },
+    Look { colour: (70, 60, 150), dash: (1.5, 2.5), shape: Shape::TriangleDown, open: false },
 ];
 
 impl Look {
@@ -108,11 +113,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_looks_share_a_marker_or_line_and_fill() {
+    fn no_two_looks_share_a_marker_or_a_line_or_a_colour() {
         for (index, look) in LOOKS.iter().enumerate() {
             for other in &LOOKS[index + 1..] {
-                assert_ne!(look.shape, other.shape);
-                assert!(look.dash != other.dash || look.open != other.open, "{look:?} {other:?}");
+                assert_ne!((look.shape, look.open), (other.shape, other.open));
+                assert!(look.dash != other.dash || look.colour != other.colour, "{look:?} {other:?}");
+                assert_ne!(look.colour, other.colour);
             }
         }
     }

@@ -121,17 +121,17 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
-/// Roughly how wide a text of this size comes out, in pixels.
+/// Roughly how wide a text of this size comes out in the widest of the fonts, in pixels.
 pub(crate) fn width_of(text: &str, size: f64) -> f64 {
     let narrow = |c: char| "iljtfr.,:;|'! ()[]-".contains(c);
     text.chars()
         .map(|c| {
             if narrow(c) {
-                0.34
+                0.4
             } else if c.is_uppercase() || "mw%".contains(c) {
-                0.74
+                0.9
             } else {
-                0.56
+                0.63
             }
         })
         .sum::<f64>()

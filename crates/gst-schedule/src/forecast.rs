@@ -158,6 +158,13 @@ impl Forecast {
         Verdict { evidence, strategy, considered, sentences }
     }
 
+    /// What to expect of a strategy where this much is known, in a sentence; `None` where it was not tried.
+    #[must_use]
+    pub fn expects(&self, strategy: Strategy, evidence: Evidence) -> Option<String> {
+        let tried = |expected: &&Expected| expected.strategy == strategy && expected.evidence == evidence;
+        self.expected.iter().find(tried).map(|expected| self.sentence(expected))
+    }
+
     fn sentence(&self, expected: &Expected) -> String {
         let Expected { strategy, arguments, worlds, mean, low, high, least, most, unordered, random, .. } = expected;
         let [target, mean, low, high, least, most] = [self.target, *mean, *low, *high, *least, *most].map(|share| 100.0 * share);
@@ -231,6 +238,8 @@ mod tests {
             let verdict = forecast.verdict_on(evidence);
             assert!(verdict.considered.iter().any(|expected| expected.strategy == Strategy::GstProgressive), "{evidence}");
             assert!(verdict.considered.iter().any(|expected| expected.strategy == Strategy::MixAdaptive), "{evidence}");
+            assert_eq!(forecast.expects(Strategy::GstReverse, evidence), None);
+            assert!(forecast.expects(Strategy::GstProgressive, evidence).is_some_and(|text| verdict.sentences.contains(&text)));
         }
         for Expected { worlds, mean, low, high, least, most, .. } in &forecast.expected {
             assert!(*worlds >= 3 && low <= mean && mean <= high && least <= most && *most < 1.0);

@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use clap::Args;
 use gst_affinity::artifact::Document;
 use gst_grouping::Grouping;
+#[cfg(feature = "model")]
+use gst_schedule::forecast::{Evidence, Forecast};
 use gst_schedule::{
     AdaptiveParams, Budget, ReweightBy, ReweightRule, Schedule, ScheduleError, ScheduleParams, StageEnd, Strategy, Weighting,
     simulate,
@@ -136,7 +138,8 @@ impl ScheduleArgs {
         shared.result(&document.body, || {
             let schedule = &document.body;
             let (steps, size, out) = (schedule.steps, schedule.batch_size, self.out.display());
-            format!("{}: {steps} steps of {size} samples, written to {out}\n{simulation}", schedule.strategy)
+            let expected = self.expected().map_or_else(String::new, |sentence| format!("\n  {sentence}"));
+            format!("{}: {steps} steps of {size} samples, written to {out}\n{simulation}{expected}", schedule.strategy)
         })
     }
 
@@ -161,6 +164,18 @@ impl ScheduleArgs {
     #[cfg(not(feature = "model"))]
     fn seed(&self, shared: &Shared) -> anyhow::Result<u64> {
         Ok(shared.seed.unwrap_or_default())
+    }
+
+    /// What groups of one's own have saved where they were right: `gst group` says it of others.
+    #[cfg(feature = "model")]
+    fn expected(&self) -> Option<String> {
+        let told = !self.partition.is_empty() && self.strategy.needs_groups();
+        told.then(Forecast::built_in)?.ok()?.expects(self.strategy, Evidence::Dependence)
+    }
+
+    #[cfg(not(feature = "model"))]
+    fn expected(&self) -> Option<String> {
+        None
     }
 
     /// Sizes and names from the data itself, for strategies that need no groups.

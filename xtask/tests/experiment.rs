@@ -92,6 +92,22 @@ impl Bench {
         self.command(arguments).output().expect("xtask starts")
     }
 
+    /// Runs it until the cell that hangs has begun, and stops it as Ctrl-C does.
+    fn stop(&self, mut command: Command) -> Output {
+        let child = command.stderr(std::process::Stdio::piped()).spawn().expect("xtask starts");
+        let mut looks = 0;
+        while !self.path("hangs").exists() {
+            looks += 1;
+            assert!(looks < 1500, "the cell that hangs was never begun");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let status = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().expect("a shell");
+        assert!(status.success());
+        let output = child.wait_with_output().expect("xtask ends");
+        assert!(!output.status.success());
+        output
+    }
+
     /// The subcommands called since the last time this was asked.
     fn calls(&self) -> Vec<String> {
         let text = fs::read_to_string(self.path("calls")).unwrap_or_default();
@@ -293,17 +309,7 @@ fn what_needs_a_failed_probe_is_not_tried() {
 fn ctrl_c_stops_the_child_and_leaves_a_report() {
     let bench = Bench::new();
     bench.fail("hang sequential\n");
-    let child = bench.command(&[]).stderr(std::process::Stdio::piped()).spawn().expect("xtask starts");
-    let mut looks = 0;
-    while !bench.path("hangs").exists() {
-        looks += 1;
-        assert!(looks < 1500, "the cell that hangs was never begun");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    let status = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().expect("a shell");
-    assert!(status.success());
-    let output = child.wait_with_output().expect("xtask ends");
-    assert!(!output.status.success());
+    let output = bench.stop(bench.command(&[]));
     assert!(
         said(&output).contains("sequential, seed 0: stopped")
             && said(&output).contains("goes on with the cells that are not done"),
@@ -314,6 +320,58 @@ fn ctrl_c_stops_the_child_and_leaves_a_report() {
     assert_eq!(record(&bench.path("out/runs/sequential/seed-0/cell.json"))["status"], "interrupted");
     assert!(bench.page().contains("sequential, seed 0: stopped by Ctrl-C"));
     assert_eq!(count(&bench.calls(), "train"), 2, "nothing was begun after it");
+}
+
+#[test]
+fn a_report_after_a_stop_has_no_cell_of_another_learning_rate() {
+    let bench = Bench::new();
+    let command = |rate: f64| {
+        let config = format!(
+            "name = 'rates'\nstrategies = ['mix-all', 'gst-constant', 'gst-progressive']\nseeds = 1\n\
+             data.generate = {{ seed = 0, scale = 0.5 }}\n\
+             training = {{ model = 'mini', steps = 300, batch_size = 16, evaluate_every = 25 }}\n\
+             arms.gst-constant = {{ strategy = 'gst-progressive', learning_rate = {rate} }}\n\
+             arms.gst-progressive = {{ strategy = 'gst-progressive', learning_rate = {rate} }}\n"
+        );
+        fs::write(bench.path("rates.toml"), config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["experiment", "run", "--config"]).arg(bench.path("rates.toml"));
+        command.arg("--gst").arg(bench.path("gst")).arg("--out").arg(bench.path("out"));
+        command
+    };
+    assert!(command(0.001).output().unwrap().status.success());
+    assert!(!bench.page().contains("not run yet under the present settings"));
+    bench.fail("hang gst-constant\n");
+    bench.stop(command(0.002));
+    assert!(bench.path("out/runs/gst-progressive/seed-0/result.json").exists(), "the cell of the old rate is still there");
+    assert!(bench.page().contains("gst-progressive, seed 0: not run yet under the present settings"));
+}
+
+#[test]
+fn a_map_that_was_stopped_takes_no_cell_of_other_settings_for_a_row() {
+    let bench = Bench::new();
+    let command = |batch_size: u64| {
+        let block = "conflict = [0.0]\ninequality = [1.0]\ndifficulty = [0.0]\ndependence = [1.0]";
+        let config = format!(
+            "baselines = ['mix-all']\n[[design]]\n{block}\nworlds = [0]\n[[sweep]]\n{block}\nworlds = [100]\n\
+             [experiment]\nname = 'map'\nstrategies = ['gst-progressive', 'sequential']\nseeds = 1\n\
+             data.generate = {{ seed = 0, scale = 0.5 }}\n\
+             training = {{ model = 'mini', steps = 300, batch_size = {batch_size}, evaluate_every = 25 }}\n\
+             sweep = {{ learning_rates = [0.001, 0.002], seeds = 1 }}\n"
+        );
+        fs::write(bench.path("map.toml"), config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["map", "run", "--keep", "--config"]).arg(bench.path("map.toml")).arg("--gst").arg(bench.path("gst"));
+        command.arg("--rows").arg(bench.path("rows.csv")).arg("--out").arg(bench.path("out"));
+        command
+    };
+    let rows = || fs::read_to_string(bench.path("rows.csv")).unwrap().lines().count() - 1;
+    let output = command(32).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(rows(), 6 + 4);
+    bench.fail("hang gst-progressive.rate-0\n");
+    bench.stop(command(16));
+    assert_eq!(rows(), 6 + 4 + 2, "the two cells of mix-all that were run before it was stopped");
 }
 
 #[test]

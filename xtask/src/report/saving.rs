@@ -117,7 +117,7 @@ mod tests {
     fn a_shorter_run_that_misses_is_not_spared() {
         let (short, long) = (curve(&[0.0, 0.0, 0.5]), curve(&[0.0, 0.0, 0.0, 0.0, 1.0]));
         assert_eq!(savings(&[trial(0, &short)], &[trial(0, &long)], 1.0), [(0, 0.0, true, false)], "it stays where it ended");
-        assert_eq!(savings(&[trial(0, &short)], &[trial(0, &long)], 0.5)[0].2, false);
+        assert!(!savings(&[trial(0, &short)], &[trial(0, &long)], 0.5)[0].2);
     }
 
     #[test]

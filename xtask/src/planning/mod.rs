@@ -19,7 +19,7 @@ pub(crate) use rows::FILE;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Planning {
     /// Probe the worlds with dependence of the built-in map, make every plan, add rows, make the page.
-    #[command(after_help = "Examples:\n  cargo xtask planning run\n  cargo xtask planning run --worlds 4 --points 20,100")]
+    #[command(after_help = "Examples:\n  cargo xtask planning run\n  cargo xtask planning run --worlds 4 --points 300")]
     Run(Run),
     /// Make the page again from the rows in a folder.
     Report {
@@ -34,7 +34,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", default_value_t = 8)]
     worlds: usize,
     /// Probe points, each a measurement of its own.
-    #[arg(long, value_delimiter = ',', value_name = "STEPS", default_value = "20")]
+    #[arg(long, value_delimiter = ',', value_name = "STEPS", default_value = "20,120")]
     points: Vec<u64>,
     /// Probe batches a dataset, of four samples.
     #[arg(long, value_name = "N", default_value_t = 4)]

@@ -161,7 +161,7 @@ mod tests {
         let mut waiting = vec![Cli::command()];
         while let Some(command) = waiting.pop() {
             let below: Vec<_> = command.get_subcommands().filter(|command| command.get_name() != "help").cloned().collect();
-            if below.is_empty() {
+            if below.is_empty() && !command.is_hide_set() {
                 let help = command.clone().render_long_help().to_string();
                 assert!(help.contains("Example"), "{}: {help}", command.get_name());
             }

@@ -13,12 +13,18 @@ use super::Shared;
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelCommand {
     /// Print the TOML file of a preset, to copy and change.
+    ///
+    /// Example: gst model show mini
+    #[command(verbatim_doc_comment)]
     Show {
         /// mini, small, or the name of a combination of checkpoints.
         preset: String,
     },
     Plan(PlanArgs),
     /// Copy what a run has trained, and what is needed to use it, into a folder. Adapters are in PEFT's format.
+    ///
+    /// Example: gst model export RUN --out TRAINED
+    #[command(verbatim_doc_comment)]
     Export {
         /// Folder of the run.
         run: PathBuf,

@@ -34,17 +34,18 @@ pub(crate) fn write_report(settings: &MapSettings, path: &Path, forecast: Option
     let mut parts =
         vec![Part::Findings(findings(settings, &map, &choices)), Part::Figures(vec![figure]), Part::Table(savings(&map))];
     parts.extend(uncharged(&map).map(Part::Table));
-    match (Forecast::of(&map, &candidates(settings), &rows, hash_file(path)?), forecast) {
-        (Some(learned), forecast) => {
-            if let Some(forecast) = forecast {
+    // Other maps than the built-in one are not what `gst group` speaks from.
+    if let Some(forecast) = forecast {
+        match Forecast::of(&map, &candidates(settings), &rows, hash_file(path)?) {
+            Some(learned) => {
                 write_whole(forecast, &format!("{}\n", serde_json::to_string_pretty(&learned)?))?;
+                parts.push(Part::Table(learned.table()));
             }
-            parts.push(Part::Table(learned.table()));
+            None => eprintln!(
+                "map: {} stays as it is: an arm that advice could name has under three judged worlds",
+                forecast.display()
+            ),
         }
-        (None, Some(forecast)) => {
-            eprintln!("map: {} stays as it is: an arm that advice could name has under three judged worlds", forecast.display());
-        }
-        (None, None) => {}
     }
     parts.extend([over_run(&map), accuracy(&map), shares(&map), predictors(&map), rates(&choices), made(&rows)].map(Part::Table));
     let page = folder.join("table.md");
@@ -90,6 +91,8 @@ fn findings(settings: &MapSettings, map: &Map, choices: &Choices) -> Vec<String>
             percent(high)
         ));
     }
+    let dependent = |knobs: &Knobs| knobs.dependence > 0.0;
+    let both = map.corners().iter().any(dependent) && !map.corners().iter().all(dependent);
     for arm in map.arms.iter().filter(|arm| *arm != NULL) {
         let over = |name: &str, keep: &dyn Fn(&Knobs) -> bool| {
             let savings = Savings::of(map.of_arm(arm, keep), MAIN);
@@ -98,14 +101,12 @@ fn findings(settings: &MapSettings, map: &Map, choices: &Choices) -> Vec<String>
                 format!("{}{mean} {name} (95 % interval {low} to {high}, {})", savings.bound(), savings.count())
             })
         };
-        let parts: Vec<String> = [
-            over("over all worlds", &|_| true),
-            over("with dependence", &|knobs| knobs.dependence > 0.0),
-            over("without", &|knobs| knobs.dependence == 0.0),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let mut parts = vec![over("over all worlds", &|_| true)];
+        if both {
+            parts.push(over("with dependence", &|knobs| knobs.dependence > 0.0));
+            parts.push(over("without", &|knobs| knobs.dependence == 0.0));
+        }
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
         if !parts.is_empty() {
             lines.push(format!("{arm} saves {}.", parts.join(", ")));
         }

@@ -66,7 +66,7 @@ impl Budget {
         }
         plan(low).map_err(|error| match error {
             ScheduleError::TooFewSteps { .. } | ScheduleError::StagesDoNotFit { .. } | ScheduleError::RampTooLong { .. } => {
-                too_small(format!("it pays for {low} steps; {error}"))
+                too_small(error.to_string())
             }
             other => other,
         })

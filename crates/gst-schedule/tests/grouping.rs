@@ -4,7 +4,8 @@
 
 use gst_affinity::{Affinity, Cost, DatasetFacts, EstimateParams, GradientSamples, Metric, ProbeFacts};
 use gst_grouping::{GroupCount, Grouping, GroupingParams, Method, OrderBy};
-use gst_schedule::{Schedule, ScheduleParams, Strategy};
+use gst_schedule::forecast::Evidence;
+use gst_schedule::{Budget, Schedule, ScheduleParams, Strategy};
 
 /// Two datasets that pull one way and two that pull another, the larger pair second.
 fn grouping() -> Grouping {
@@ -74,5 +75,28 @@ fn gst_adaptive_has_stages_where_the_order_rests_on_dependence() {
         let schedule = Schedule::from_grouping(&Grouping { order, ..grouping() }, &held_back).unwrap();
         assert_eq!(schedule.stages[0].datasets.len(), 2, "{order}");
         assert!(schedule.policy.is_some_and(|policy| policy.transfer.is_some()), "{order}");
+    }
+}
+
+#[test]
+fn only_an_order_that_somebody_gave_counts_as_known() {
+    let known = |order| Evidence::of(&Grouping { order, ..grouping() });
+    assert_eq!(known(OrderBy::Given), Evidence::Dependence);
+    for order in [OrderBy::Size, OrderBy::Prerequisite, OrderBy::Commutator] {
+        assert_eq!(known(order), Evidence::Similarity, "{order}");
+    }
+}
+
+/// `gst-adaptive` has stages or none by the order of its groups, and a budget has to see which.
+#[test]
+fn a_budget_plans_the_schedule_that_a_grouping_gives() {
+    for (order, stages) in [(OrderBy::Size, 1), (OrderBy::Given, 2)] {
+        let grouping = Grouping { order, ..grouping() };
+        let params = |steps| ScheduleParams { strategy: Strategy::GstAdaptive, steps, ..ScheduleParams::default() };
+        let schedule = Budget::Samples(6430).largest(|steps| Schedule::from_grouping(&grouping, &params(steps))).unwrap();
+        assert_eq!((schedule.stages.len(), schedule.steps), (stages, 200), "{order}");
+        // One step cannot hold two stages.
+        let short = Budget::Steps(1).largest(|steps| Schedule::from_grouping(&grouping, &params(steps)));
+        assert_eq!(short.is_ok(), stages == 1, "{order}: {short:?}");
     }
 }

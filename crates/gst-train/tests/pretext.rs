@@ -83,6 +83,7 @@ fn adapters_and_bridge_move_and_what_is_frozen_does_not() {
     let moved = trained.iter().filter(|(name, _)| !start.contains_key(*name));
     let values: usize = moved.map(|(_, bytes)| bytes.len() / 4).sum();
     assert_eq!(bench.json("affinity.json")["probe"]["parameters"], values);
+    assert_eq!(bench.json("affinity.json")["probe"]["pretrained"], true);
     assert_eq!(result.parameters, values);
     assert_eq!(bench.json("affinity.json")["made_from"]["start"], bench.json("run/result.json")["made_from"]["start"]);
     std::fs::rename(bench.path("start"), bench.path("gone")).unwrap();

@@ -74,6 +74,7 @@ fn from_checkpoints_to_an_answer() {
         .ok(&format!("affinity --data data --only {DATASETS} {USE} --points 1,2 --batches 2 --batch-size 2 --out affinity.json"));
     let affinity = bench.json("affinity.json");
     assert_eq!(affinity["probe"]["parameters"], checkpoints::TRAINED);
+    assert_eq!(affinity["probe"]["pretrained"], true);
     let weights = affinity["made_from"]["weights"].clone();
     assert!(weights.as_str().unwrap().starts_with("sha256:"), "{weights}");
     bench.ok("group affinity.json --groups 2 --out grouping.json");

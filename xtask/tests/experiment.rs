@@ -161,6 +161,8 @@ fn a_sweep_comes_first_and_jobs_run_side_by_side() {
     // The made-up runs are all alike: of equal rates the lowest is taken.
     let choice = record(&bench.path("out/sweep/sweep.json"));
     assert_eq!(choice["strategies"]["mix-all"]["learning_rate"], 0.001);
+    let page = fs::read_to_string(bench.path("out/table.md")).unwrap();
+    assert!(page.contains("| mix-all | 0.001 (edge) |"), "{page}");
     let judged = record(&bench.path("out/runs/gst-progressive/seed-1/cell.json"));
     assert!(judged["commands"][1].as_str().unwrap().contains("--learning-rate 0.001"), "{judged}");
     run();

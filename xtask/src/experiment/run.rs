@@ -121,7 +121,7 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
     let mut settings = settings.clone();
     if let Some(sweep) = settings.sweep.clone() {
         let swept = sweep::experiment(&settings, &sweep);
-        let folder = out.join("sweep");
+        let folder = out.join(sweep::FOLDER);
         let board = Board::new(0);
         let failures = run_cells(&swept, Worker { out: &folder, ..worker.clone() }, options.jobs, &board)?.failed;
         board.close();

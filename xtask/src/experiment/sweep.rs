@@ -49,6 +49,11 @@ impl Sweep {
     }
 }
 
+/// Folder of the sweep in that of its experiment.
+pub(crate) const FOLDER: &str = "sweep";
+/// What it came to.
+const FILE: &str = "sweep.json";
+
 /// `sweep.json`: what every rate came to, and what was chosen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Choice {
@@ -108,7 +113,7 @@ pub(crate) fn choose(folder: &Path, settings: &Settings, sweep: &Sweep) -> Resul
         strategies.insert(strategy.clone(), Chosen::of(tried));
     }
     let choice = Choice { strategies };
-    write_whole(&folder.join("sweep.json"), &serde_json::to_string_pretty(&choice)?)?;
+    write_whole(&folder.join(FILE), &serde_json::to_string_pretty(&choice)?)?;
     Ok(choice)
 }
 
@@ -128,6 +133,16 @@ impl Chosen {
 }
 
 impl Choice {
+    /// What an experiment's folder keeps of its sweep; `None` where there is nothing yet.
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(FOLDER).join(FILE);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_str(&text).map(Some).with_context(|| format!("{} is no sweep", path.display()))
+    }
+
     /// Gives every strategy its rate.
     pub(crate) fn apply(&self, settings: &mut Settings) {
         for (strategy, chosen) in &self.strategies {

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::analysis::{Choices, Judged, MAIN, Map, SHARES, over_worlds, top};
+use super::analysis::{Choices, Judged, MAIN, Map, SHARES, over_worlds};
 use super::figure::map_figure;
 use super::forecast::{Forecast, Start, candidates};
 use super::rows::{self, Phase, Row};
 use super::settings::{Knobs, MapSettings, NULL};
-use crate::experiment::{hash_file, write_whole};
+use crate::experiment::{Chosen, hash_file, write_whole};
 use crate::report::interval::{Interval, mean};
-use crate::report::number::{percent, share, signed};
+use crate::report::number::{percent, signed};
 use crate::report::page::{Part, markdown};
+use crate::report::rates::rates;
 use crate::report::table::{Cell, Table};
 
 /// What was written.
@@ -47,7 +48,7 @@ pub(crate) fn write_report(settings: &MapSettings, path: &Path, forecast: Option
             ),
         }
     }
-    parts.extend([over_run(&map), accuracy(&map), shares(&map), predictors(&map), rates(&choices), made(&rows)].map(Part::Table));
+    parts.extend([over_run(&map), accuracy(&map), shares(&map), predictors(&map), sweep(&choices), made(&rows)].map(Part::Table));
     let page = folder.join("table.md");
     write_whole(&page, &markdown("The map: where grouping pays", &settings.experiment.description, &parts))?;
     Ok(Written { page, worlds: map.measured.len(), planned: settings.judged().len() })
@@ -273,24 +274,15 @@ fn predictors(map: &Map) -> Table {
     table
 }
 
-fn rates(choices: &Choices) -> Table {
-    let first = choices.by_dependence().first().and_then(|(_, choice)| choice.arms.values().next());
-    let rates: Vec<f64> = first.map_or_else(Vec::new, |chosen| chosen.tried.iter().map(|(rate, _)| *rate).collect());
-    let mut head = ["dependence", "arm", "chosen rate"].map(str::to_owned).to_vec();
-    head.extend(rates.iter().map(f64::to_string));
-    let mut table =
-        Table::new("The sweep: best smoothed validation token accuracy at each learning rate, mean over its worlds.", 2, head);
-    for (dependence, choice) in choices.by_dependence() {
-        for (arm, chosen) in &choice.arms {
-            let edge = if chosen.at_edge { " (edge)" } else { "" };
-            let mut cells = vec![Cell::from(dependence.to_string()), Cell::from(arm.clone())];
-            cells.push(Cell::from(format!("{}{edge}", chosen.learning_rate)));
-            cells.extend(chosen.tried.iter().map(|(_, value)| Cell::from(share(*value)).strong(*value == top(chosen))));
-            table.row(cells);
-        }
-    }
-    table.note = "Edge: the best rate lies at an end of the grid, so a better one may lie beyond it.".into();
-    table
+fn sweep(choices: &Choices) -> Table {
+    let lines: Vec<(Vec<String>, &Chosen)> = choices
+        .by_dependence()
+        .iter()
+        .flat_map(|(dependence, choice)| {
+            choice.arms.iter().map(move |(arm, chosen)| (vec![dependence.to_string(), arm.clone()], chosen))
+        })
+        .collect();
+    rates(&["dependence", "arm"], &lines)
 }
 
 /// What made the rows, and what it cost.

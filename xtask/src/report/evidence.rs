@@ -10,7 +10,7 @@ use super::artifacts::{Affinity, Dataset, Grouping, Hashed, RunResult, Schedule,
 use super::convergence::{Point, SMOOTHING, interval, smooth};
 use super::curve_file::{self, Validation};
 use super::saving::Trial;
-use crate::experiment::{Manifest, Record, Settings, Status, reads_groups};
+use crate::experiment::{Choice, Manifest, Record, Settings, Status, reads_groups};
 
 /// The baseline of every comparison.
 pub(crate) const BASELINE: &str = "mix-all";
@@ -64,6 +64,8 @@ pub(crate) struct Evidence {
     pub(crate) plans: BTreeMap<u64, Plan>,
     /// The commands that generated the data, if the experiment did.
     pub(crate) generation: Vec<String>,
+    /// What the learning rates were chosen by, where there was a sweep.
+    pub(crate) sweep: Option<Choice>,
     /// Cells on disk that were made under other settings and stay out.
     pub(crate) left_out: Vec<String>,
 }
@@ -79,6 +81,8 @@ impl Evidence {
         let name = folder.file_name().map_or_else(|| "experiment".into(), |name| name.to_string_lossy().into_owned());
         let name = manifest.as_ref().map_or(name, |manifest| manifest.settings.name.clone());
         let planned = planned(manifest.as_ref());
+        let swept = manifest.as_ref().is_some_and(|manifest| manifest.settings.sweep.is_some());
+        let sweep = if swept { Choice::read(folder)? } else { None };
         let mut evidence = Self {
             name,
             manifest,
@@ -89,6 +93,7 @@ impl Evidence {
             missing: Vec::new(),
             plans: BTreeMap::new(),
             generation: Record::read(&folder.join("data.cell.json")).map_or_else(Vec::new, |record| record.commands),
+            sweep,
             left_out: Vec::new(),
         };
         for (strategy, seed) in cells.union(&planned) {

@@ -19,6 +19,7 @@ pub(crate) mod number;
 pub(crate) mod page;
 mod provenance;
 pub(crate) mod rank;
+pub(crate) mod rates;
 pub(crate) mod saving;
 mod summary;
 pub(crate) mod svg;
@@ -89,6 +90,7 @@ fn parts(evidence: &Evidence, comparison: &Comparison<'_>) -> Result<Vec<Part>> 
     }
     parts.push(heading("What was run"));
     parts.push(Part::Facts(provenance::facts(evidence)));
+    parts.extend(provenance::sweep(evidence).map(Part::Table));
     if !evidence.left_out.is_empty() {
         parts.push(Part::Paragraph(format!(
             "Left out, since made under other settings, data or version: {}.",

@@ -5,8 +5,17 @@ use std::collections::BTreeSet;
 use super::artifacts::RunResult;
 use super::evidence::Evidence;
 use super::number::{count, short_hash};
+use super::rates::rates;
 use super::table::{Cell, Table};
-use crate::experiment::Settings;
+use crate::experiment::{Chosen, Settings};
+
+/// The learning rates that were tried before, and those that were chosen; `None` without a sweep.
+pub(crate) fn sweep(evidence: &Evidence) -> Option<Table> {
+    let choice = evidence.sweep.as_ref()?;
+    let lines: Vec<(Vec<String>, &Chosen)> =
+        choice.strategies.iter().map(|(strategy, chosen)| (vec![strategy.clone()], chosen)).collect();
+    Some(rates(&["strategy"], &lines))
+}
 
 /// Name and value of the facts at the head of a report.
 pub(crate) fn facts(evidence: &Evidence) -> Vec<(String, String)> {

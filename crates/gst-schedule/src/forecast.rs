@@ -76,6 +76,8 @@ pub struct Expected {
     pub strategy: Strategy,
     /// Options of `gst schedule` that it was tried with; empty where the defaults were.
     pub arguments: String,
+    /// The groups that were measured for it, and when; empty where they were told, or it reads none.
+    pub groups: String,
     /// What was known of the worlds' datasets.
     pub evidence: Evidence,
     /// Worlds.
@@ -201,10 +203,11 @@ impl Forecast {
     }
 
     fn sentence(&self, expected: &Expected) -> String {
-        let Expected { strategy, arguments, worlds, mean, low, high, least, most, unordered, random, .. } = expected;
+        let Expected { strategy, arguments, groups, worlds, mean, low, high, least, most, unordered, random, .. } = expected;
         let [target, mean, low, high, least, most] = [self.target, *mean, *low, *high, *least, *most].map(|share| 100.0 * share);
         let start = self.start;
-        let with = if arguments.is_empty() { String::new() } else { format!(" with {arguments}") };
+        let with: Vec<&str> = [arguments, groups].into_iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+        let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(", ")) };
         let mut sentence = format!(
             "Expected of {strategy}{with}: {mean:+.0} % of the samples saved to {target:.0} % of mix-all's best ({worlds} worlds, model {start}; 95 % interval \
              {low:+.0} to {high:+.0}; 8 of 10 further worlds between {least:+.0} and {most:+.0})."
@@ -260,6 +263,7 @@ mod tests {
             least: low - 0.1,
             most: 0.4,
             arguments: String::new(),
+            groups: String::new(),
             unordered: None,
             random: None,
         }
@@ -302,8 +306,12 @@ mod tests {
         assert!(verdict.sentences[0].starts_with("Expected of gst-progressive: +30 %"), "{:?}", verdict.sentences);
         let told = &mut forecast.expected[0];
         (told.arguments, told.unordered, told.random) = ("--early-share 0.1".into(), Some(0.01), Some(-0.25));
+        told.groups = "3 spectral groups by cosine".into();
         let sentence = &forecast.verdict_on(Evidence::Similarity).sentences[0];
-        assert!(sentence.starts_with("Expected of gst-progressive with --early-share 0.1: +30 %"), "{sentence}");
+        assert!(
+            sentence.starts_with("Expected of gst-progressive with --early-share 0.1, 3 spectral groups by cosine: +30 %"),
+            "{sentence}"
+        );
         assert!(sentence.ends_with("right order; told an order that is not there +1 %, with random groups -25 %."), "{sentence}");
         forecast.expected[0].low = 0.01;
         assert_eq!(of(&forecast), Strategy::GstProgressive);

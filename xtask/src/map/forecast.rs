@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::analysis::{Judged, MAIN, Map, SHARES, over_worlds};
 use super::rows::{Phase, Row};
 use super::settings::{Knobs, MapSettings, NULL};
+use crate::experiment::{Grouping, Probe, Settings, reads_groups};
 use crate::report::interval::{deviation, mean, t_90};
 use crate::report::number::percent;
 use crate::report::table::{Cell, Table};
@@ -57,6 +58,8 @@ pub(crate) struct Candidate {
     strategy: String,
     /// Options of `gst schedule` that the arm is run with.
     arguments: String,
+    /// The groups that were measured; empty where they were told, or there are none.
+    groups: String,
     evidence: Evidence,
     /// The control by chance of the same strategy.
     random: Option<String>,
@@ -67,6 +70,7 @@ pub(crate) struct Candidate {
 pub(crate) struct Expected {
     strategy: String,
     arguments: String,
+    groups: String,
     evidence: Evidence,
     worlds: usize,
     mean: f64,
@@ -127,12 +131,25 @@ pub(crate) fn candidates(settings: &MapSettings) -> Vec<Candidate> {
             arm: arm.clone(),
             strategy: made.strategy.clone(),
             arguments: made.schedule_arguments.join(" "),
+            groups: if *evidence == Evidence::Similarity { measured_groups(experiment, arm) } else { String::new() },
             evidence: *evidence,
             random: random.clone().filter(|_| *evidence == Evidence::Dependence),
         };
         evidence.iter().map(candidate).collect::<Vec<_>>()
     };
     experiment.strategies.iter().flat_map(of_arm).collect()
+}
+
+/// Groups and order of an arm in words, where they rest on its probe; empty where the strategy reads none.
+fn measured_groups(experiment: &Settings, arm: &str) -> String {
+    let made = experiment.arm(arm);
+    if !reads_groups(&made.strategy) {
+        return String::new();
+    }
+    let Grouping { method, groups, order, .. } = made.grouping.unwrap_or_else(|| experiment.grouping.clone());
+    let Probe { metric, warmup_steps, .. } = made.probe.unwrap_or_else(|| experiment.probe.clone());
+    let after = warmup_steps.map_or_else(String::new, |steps| format!(" after {steps} steps"));
+    format!("{groups} {method} groups by {metric}{after}, order {order}")
 }
 
 impl Forecast {
@@ -162,7 +179,7 @@ impl Forecast {
         for expected in &self.expected {
             table.row(vec![
                 Cell::from(expected.evidence.name()),
-                Cell::from(format!("{} {}", expected.strategy, expected.arguments).trim().to_owned()),
+                Cell::from(format!("{} {}", expected.strategy, expected.arguments).trim().to_owned()).under(&expected.groups),
                 Cell::from(expected.worlds.to_string()),
                 Cell::from(format!("{} [{}, {}]", percent(expected.mean), percent(expected.low), percent(expected.high)))
                     .strong(expected.low > 0.0 || expected.high < 0.0),
@@ -193,7 +210,7 @@ impl Forecast {
 
 /// Savings of a candidate over the worlds that `keep` holds; `None` under three.
 fn expect(map: &Map, candidate: &Candidate, keep: impl Fn(&Judged) -> bool) -> Option<Expected> {
-    let Candidate { arm, strategy, arguments, evidence, random } = candidate;
+    let Candidate { arm, strategy, arguments, groups, evidence, random } = candidate;
     let savings = |arm: &str, held: &dyn Fn(&Knobs) -> bool| -> Vec<f64> {
         map.of_arm(arm, held).filter(|judged| keep(judged)).filter_map(to_target).collect()
     };
@@ -208,6 +225,7 @@ fn expect(map: &Map, candidate: &Candidate, keep: impl Fn(&Judged) -> bool) -> O
     Some(Expected {
         strategy: strategy.clone(),
         arguments: arguments.clone(),
+        groups: groups.clone(),
         evidence: *evidence,
         worlds: values.len(),
         mean: rounded(interval.mean),
@@ -309,6 +327,9 @@ mod tests {
         assert_eq!(has("mix-adaptive", Evidence::Dependence), 1);
         assert_eq!((has("gst-progressive", Evidence::Similarity), has("gst-progressive", Evidence::Dependence)), (1, 1));
         assert!(found.iter().all(|candidate| candidate.arm != "gst-random"));
+        let groups = |arm: &str| &found.iter().find(|candidate| candidate.arm == arm).unwrap().groups;
+        assert_eq!(groups("gst-affinity"), "3 spectral groups by cosine after 20 steps, order slow-first");
+        assert_eq!((groups("gst-oracle").as_str(), groups("mix-half-learned").as_str()), ("", ""));
     }
 
     #[test]
@@ -328,6 +349,7 @@ mod tests {
             arm: arm.clone(),
             strategy: "gst-adaptive".into(),
             arguments: String::new(),
+            groups: String::new(),
             evidence: Evidence::Dependence,
             random: Some("same".into()),
         };

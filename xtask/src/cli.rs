@@ -76,7 +76,7 @@ struct MapPlace {
     /// The finished cells; the page is written beside them [default: docs/results/NAME/rows.csv for the map NAME.toml].
     #[arg(long, value_name = "FILE")]
     rows: Option<PathBuf>,
-    /// Write the table that `gst group` forecasts from here [default: that of gst-schedule for the built-in map, else none].
+    /// Write the table that `gst group` forecasts from here [default: that of gst-schedule for map and map-pretrained with their own rows, else none].
     #[arg(long, value_name = "FILE")]
     forecast: Option<PathBuf>,
 }
@@ -123,7 +123,7 @@ impl MapPlace {
     }
 
     fn report(&self) -> Result<()> {
-        let usual = || (self.config.is_none() && self.rows.is_none()).then(|| PathBuf::from(results::FORECAST));
+        let usual = || results::forecast_of(&self.name()).filter(|_| self.rows.is_none()).map(PathBuf::from);
         let forecast = self.forecast.clone().or_else(usual);
         let written = map::write_report(&self.settings()?, &self.rows(), forecast.as_deref())?;
         eprintln!("map: {} ({} of {} worlds)", written.page.display(), written.worlds, written.planned);

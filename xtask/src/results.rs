@@ -16,8 +16,17 @@ use crate::{planning, report, transfer, workspace};
 
 /// The folder of all committed results.
 const FOLDER: &str = "docs/results";
-/// What the built-in map teaches, as `gst-schedule` ships it.
-pub(crate) const FORECAST: &str = "crates/gst-schedule/data/forecast.json";
+/// What a map teaches, while it is made.
+const LEARNED: &str = "forecast.json";
+
+/// Where `gst-schedule` ships what a map teaches: the map of models from scratch, and that of pre-trained ones.
+pub(crate) fn forecast_of(map: &str) -> Option<&'static str> {
+    match map {
+        "map" => Some("crates/gst-schedule/data/forecast.json"),
+        "map-pretrained" => Some("crates/gst-schedule/data/forecast-pretrained.json"),
+        _ => None,
+    }
+}
 
 /// How to make the results again.
 #[derive(Clone, Debug, Default, Args)]
@@ -136,11 +145,12 @@ impl Source {
             Self::Map(name) => {
                 copy(&committed, &folder, |name| name == "rows.csv")?;
                 let settings = MapSettings::from_file(&root.join("experiments").join(format!("{name}.toml")))?;
-                let forecast = (name == "map").then(|| folder.join("forecast.json"));
+                let shipped = forecast_of(name);
+                let forecast = shipped.map(|_| folder.join(LEARNED));
                 map::write_report(&settings, &folder.join("rows.csv"), forecast.as_deref())?;
                 // A map with too few worlds forecasts nothing, and says so.
                 let forecast = forecast.filter(|forecast| forecast.is_file());
-                made.extend(forecast.map(|from| Made { from, to: root.join(FORECAST) }));
+                made.extend(forecast.zip(shipped).map(|(from, to)| Made { from, to: root.join(to) }));
             }
             Self::Planning(_) => {
                 copy(&committed, &folder, |name| has_extension(name, "csv"))?;
@@ -156,7 +166,7 @@ impl Source {
                 copy(&runs.join(name), &folder, shown)?;
             }
         }
-        for name in names(&folder)?.into_iter().filter(|name| name != "forecast.json") {
+        for name in names(&folder)?.into_iter().filter(|name| name != LEARNED) {
             made.push(Made { from: folder.join(&name), to: committed.join(&name) });
         }
         Ok(made)

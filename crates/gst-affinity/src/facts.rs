@@ -95,6 +95,9 @@ impl AddAssign for Cost {
 pub struct ProbeFacts {
     /// Name of the model, for people.
     pub model: String,
+    /// Whether the model had trained weights before the probe's warm-up.
+    #[serde(default)]
+    pub pretrained: bool,
     /// Parameters that were probed.
     pub parameters: u64,
     /// Size k of the sketch; 0 if the gradients are exact.

@@ -7,8 +7,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ScheduleError, Strategy};
 
-/// The table that comes with the crate, as `cargo xtask map report` writes it.
-const BUILT_IN: &str = include_str!("../data/forecast.json");
+/// The tables that come with the crate, as `cargo xtask results` writes them.
+const FROM_SCRATCH: &str = include_str!("../data/forecast.json");
+const PRETRAINED: &str = include_str!("../data/forecast-pretrained.json");
+
+/// What a model knows when training begins. Savings differ by it, so each has a table of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Start {
+    /// Nothing: all weights are drawn and trained.
+    #[default]
+    Scratch,
+    /// It has trained weights, of which a part or adapters beside them are trained on.
+    Pretrained,
+}
+
+impl Start {
+    /// By whether a model had trained weights ([`ProbeFacts::pretrained`](gst_affinity::ProbeFacts::pretrained)).
+    #[must_use]
+    pub fn of(pretrained: bool) -> Self {
+        if pretrained { Self::Pretrained } else { Self::Scratch }
+    }
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Scratch => "from scratch",
+            Self::Pretrained => "pre-trained",
+        })
+    }
+}
 
 /// What is known of the datasets before a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +118,8 @@ pub struct HitRate {
 /// A table of savings with where it comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
+    /// How the models of its runs began.
+    pub start: Start,
     /// Share of the best accuracy of mix-all that savings are measured to.
     pub target: f64,
     /// Command that made the table, commits of the runs, first and last day.
@@ -129,14 +161,17 @@ pub struct Verdict {
 }
 
 impl Forecast {
-    /// The table that comes with the crate.
+    /// The table that comes with the crate for models that begin so.
     ///
     /// # Errors
     /// [`ScheduleError::Inconsistent`] if the file in the crate is damaged, which a test excludes.
-    pub fn built_in() -> Result<Self, ScheduleError> {
-        serde_json::from_str(BUILT_IN).map_err(|error| {
-            ScheduleError::inconsistent("forecast.json", error.to_string(), "the table of `cargo xtask map report`")
-        })
+    pub fn built_in(start: Start) -> Result<Self, ScheduleError> {
+        let (file, text) = match start {
+            Start::Scratch => ("forecast.json", FROM_SCRATCH),
+            Start::Pretrained => ("forecast-pretrained.json", PRETRAINED),
+        };
+        serde_json::from_str(text)
+            .map_err(|error| ScheduleError::inconsistent(file, error.to_string(), "a table of `cargo xtask results`"))
     }
 
     /// What the table says of a grouping.
@@ -168,9 +203,10 @@ impl Forecast {
     fn sentence(&self, expected: &Expected) -> String {
         let Expected { strategy, arguments, worlds, mean, low, high, least, most, unordered, random, .. } = expected;
         let [target, mean, low, high, least, most] = [self.target, *mean, *low, *high, *least, *most].map(|share| 100.0 * share);
+        let start = self.start;
         let with = if arguments.is_empty() { String::new() } else { format!(" with {arguments}") };
         let mut sentence = format!(
-            "Expected of {strategy}{with}: {mean:+.0} % of the samples saved to {target:.0} % of mix-all's best ({worlds} worlds; 95 % interval \
+            "Expected of {strategy}{with}: {mean:+.0} % of the samples saved to {target:.0} % of mix-all's best ({worlds} worlds, model {start}; 95 % interval \
              {low:+.0} to {high:+.0}; 8 of 10 further worlds between {least:+.0} and {most:+.0})."
         );
         let wrong = [("told an order that is not there", *unordered), ("with random groups", *random)];
@@ -230,16 +266,22 @@ mod tests {
     }
 
     #[test]
-    fn the_table_that_ships_is_whole() {
-        let forecast = Forecast::built_in().unwrap();
+    fn the_tables_that_ship_are_whole() {
+        for start in [Start::Scratch, Start::Pretrained] {
+            let forecast = Forecast::built_in(start).unwrap();
+            assert_eq!(forecast.start, start);
+            whole(&forecast);
+        }
+    }
+
+    fn whole(forecast: &Forecast) {
         assert!(forecast.target > 0.0 && forecast.target <= 1.0 && forecast.null[0] <= forecast.null[1]);
         assert!(!forecast.made_from.commits.is_empty() && !forecast.made_from.rows.is_empty());
         for evidence in [Evidence::Similarity, Evidence::Dependence] {
             let verdict = forecast.verdict_on(evidence);
-            assert!(verdict.considered.iter().any(|expected| expected.strategy == Strategy::GstProgressive), "{evidence}");
             assert!(verdict.considered.iter().any(|expected| expected.strategy == Strategy::MixAdaptive), "{evidence}");
             assert_eq!(forecast.expects(Strategy::GstReverse, evidence), None);
-            assert!(forecast.expects(Strategy::GstProgressive, evidence).is_some_and(|text| verdict.sentences.contains(&text)));
+            assert!(forecast.expects(Strategy::MixAdaptive, evidence).is_some_and(|text| verdict.sentences.contains(&text)));
         }
         for Expected { worlds, mean, low, high, least, most, .. } in &forecast.expected {
             assert!(*worlds >= 3 && low <= mean && mean <= high && least <= most && *most < 1.0);
@@ -252,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_largest_saving_beyond_its_interval_is_advised() {
-        let mut forecast = Forecast::built_in().unwrap();
+        let mut forecast = Forecast::built_in(Start::Scratch).unwrap();
         let of = |forecast: &Forecast| forecast.verdict_on(Evidence::Similarity).strategy;
         forecast.expected = vec![expected(Strategy::GstProgressive, 0.3, -0.01), expected(Strategy::MixAdaptive, 0.1, 0.05)];
         assert_eq!(of(&forecast), Strategy::MixAdaptive);

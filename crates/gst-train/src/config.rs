@@ -220,6 +220,12 @@ impl TrainConfig {
         }
         self.augment.check()
     }
+
+    /// Whether the model begins with trained weights: checkpoints, or what `gst pretrain` left.
+    #[must_use]
+    pub const fn is_pretrained(&self) -> bool {
+        self.weights.is_some() || self.start.is_some()
+    }
 }
 
 #[cfg(test)]

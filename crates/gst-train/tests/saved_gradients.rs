@@ -77,6 +77,19 @@ fn saved_gradients_become_groups() {
     assert_eq!(compared["comparison"]["agreement"]["adjusted_rand"], 1.0);
     assert_eq!(compared["group_names"], read("compared.json")["group_names"]);
 
+    // What to expect of a strategy is another thing where the model was pre-trained.
+    let (good, message) =
+        run("affinity --gradients all.npy --names names.txt --metric cosine --pretrained --out pretrained.json");
+    assert!(good, "{message}");
+    for (affinity, pretrained, of) in [("one.json", false, "model from scratch"), ("pretrained.json", true, "model pre-trained")]
+    {
+        assert_eq!(read(affinity)["probe"]["pretrained"], pretrained);
+        let output = gst(folder.path(), &format!("group {affinity} --groups 2 --out x.json"));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let expected: Vec<&str> = text.lines().filter(|line| line.contains("Expected of ")).collect();
+        assert!(!expected.is_empty() && expected.iter().all(|line| line.contains(of)), "{text}");
+    }
+
     for (arguments, part) in [
         ("--gradients all.npy", "--names"),
         ("--gradients absent.npy --names names.txt", "absent.npy"),

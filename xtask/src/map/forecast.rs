@@ -36,6 +36,20 @@ impl Evidence {
     }
 }
 
+/// How the models of a map begin, as `gst-schedule` calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Start {
+    Scratch,
+    Pretrained,
+}
+
+impl Start {
+    pub(crate) fn of(settings: &MapSettings) -> Self {
+        if settings.experiment.pretrain.is_some() { Self::Pretrained } else { Self::Scratch }
+    }
+}
+
 /// An arm as advice: a strategy that can be taken with this evidence.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Candidate {
@@ -78,6 +92,7 @@ pub(crate) struct HitRate {
 /// The whole table.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Forecast {
+    start: Start,
     target: f64,
     made_from: Provenance,
     null: [f64; 2],
@@ -122,10 +137,10 @@ pub(crate) fn candidates(settings: &MapSettings) -> Vec<Candidate> {
 
 impl Forecast {
     /// The table of all worlds of a map; `None` while a part of it has fewer than three.
-    pub(crate) fn of(map: &Map, candidates: &[Candidate], rows: &[Row], hash: String) -> Option<Self> {
+    pub(crate) fn of(map: &Map, start: Start, candidates: &[Candidate], rows: &[Row], hash: String) -> Option<Self> {
         let judged: Vec<&Row> = rows.iter().filter(|row| row.phase == Phase::Judge).collect();
         let made_from = Provenance {
-            command: "cargo xtask map report",
+            command: "cargo xtask results",
             rows: hash,
             commits: judged.iter().map(|row| row.commit.clone()).collect(),
             dates: judged.iter().map(|row| row.date.clone()).collect(),
@@ -134,7 +149,7 @@ impl Forecast {
         let expected: Vec<Expected> = candidates.iter().map(|candidate| expect(map, candidate, all)).collect::<Option<_>>()?;
         let (null, chance) = (null(map, all)?, rounded(chance(map, all)?));
         let hit_rate = Evidence::ALL.into_iter().filter_map(|evidence| hit_rate(map, candidates, evidence)).collect();
-        Some(Self { target: SHARES[MAIN], made_from, null, chance, expected, hit_rate })
+        Some(Self { start, target: SHARES[MAIN], made_from, null, chance, expected, hit_rate })
     }
 
     /// As a table of the map's page.
@@ -317,7 +332,7 @@ mod tests {
             random: Some("same".into()),
         };
         let candidates: Vec<Candidate> = arms.iter().map(candidate).collect();
-        let forecast = Forecast::of(&map, &candidates, &rows, String::new()).unwrap();
+        let forecast = Forecast::of(&map, Start::Scratch, &candidates, &rows, String::new()).unwrap();
         assert_eq!((forecast.null, forecast.chance), ([0.0, 0.0], 0.0));
         assert!(forecast.expected[0].mean > 0.2 && forecast.expected[1].mean == 0.0, "{:?}", forecast.expected);
         assert_eq!((forecast.expected[0].random, forecast.expected[0].unordered), (Some(0.0), None));

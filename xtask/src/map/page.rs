@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::analysis::{Choices, Judged, MAIN, Map, SHARES, over_worlds, top};
 use super::figure::map_figure;
-use super::forecast::{Forecast, candidates};
+use super::forecast::{Forecast, Start, candidates};
 use super::rows::{self, Phase, Row};
 use super::settings::{Knobs, MapSettings, NULL};
 use crate::experiment::{hash_file, write_whole};
@@ -34,9 +34,9 @@ pub(crate) fn write_report(settings: &MapSettings, path: &Path, forecast: Option
     let mut parts =
         vec![Part::Findings(findings(settings, &map, &choices)), Part::Figures(vec![figure]), Part::Table(savings(&map))];
     parts.extend(uncharged(&map).map(Part::Table));
-    // Other maps than the built-in one are not what `gst group` speaks from.
+    // Not every map is one that `gst group` speaks from.
     if let Some(forecast) = forecast {
-        match Forecast::of(&map, &candidates(settings), &rows, hash_file(path)?) {
+        match Forecast::of(&map, Start::of(settings), &candidates(settings), &rows, hash_file(path)?) {
             Some(learned) => {
                 write_whole(forecast, &format!("{}\n", serde_json::to_string_pretty(&learned)?))?;
                 parts.push(Part::Table(learned.table()));

@@ -174,13 +174,15 @@ impl Map<'_> {
         let cells: usize = todo.iter().map(|instance| instance.settings.strategies.len()).sum();
         eprintln!("{what}: {cells} cells in {} of {} worlds are to be run", todo.len(), instances.len());
         let board = Board::new(todo.iter().map(|instance| instance.jobs(version)).sum());
+        // Fewer worlds than jobs, as in a sweep: what is left works inside them.
+        let inside = (self.options.jobs / todo.len().max(1)).max(1);
         let queue = Mutex::new(todo.iter());
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let failed = Mutex::new(Vec::new());
         let work = || -> Result<()> {
             while !self.interrupt.is_set() && self.end.is_none_or(|end| Instant::now() < end) {
                 let Some(instance) = next() else { break };
-                let failures = self.world(instance, &board).with_context(|| instance.settings.name.clone())?;
+                let failures = self.world(instance, inside, &board).with_context(|| instance.settings.name.clone())?;
                 failed.lock().unwrap_or_else(PoisonError::into_inner).extend(failures);
             }
             Ok(())
@@ -198,8 +200,8 @@ impl Map<'_> {
         Ok(instances.iter().all(|instance| instance.missing(version, &|key| done.contains(key)).is_none()))
     }
 
-    /// Generates a world, runs its cells one after another, and keeps their rows. Returns what failed.
-    fn world(&self, instance: &Instance, board: &Board) -> Result<Vec<String>> {
+    /// Generates a world, runs its cells, `inside` side by side, and keeps their rows. Returns what failed.
+    fn world(&self, instance: &Instance, inside: usize, board: &Board) -> Result<Vec<String>> {
         let Options { gst, jobs, .. } = self.options;
         let out = self.options.out.join(match instance.phase {
             Phase::Sweep => format!("sweep-{}", instance.settings.name),
@@ -228,7 +230,7 @@ impl Map<'_> {
             }
         }
         worker.fingerprint = fingerprint_of(&worker.gst.path, &worker.data)?;
-        let ran = run_cells(&instance.settings, worker, 1, board)?;
+        let ran = run_cells(&instance.settings, worker, inside, board)?;
         let made = Made { gst_version: &gst.version, commit: &self.commit, date: &self.date, side_by_side: *jobs };
         self.keep(instance.rows(&out, &ran.done, &made)?)?;
         if ran.failed.is_empty() && !self.interrupt.is_set() && !self.options.keep {

@@ -7,7 +7,7 @@ mod page;
 mod rows;
 mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -18,8 +18,10 @@ pub(crate) use rows::FILE;
 /// Hold every plan against worlds whose right plan is known, or make the page again.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Planning {
-    /// Probe the worlds with dependence of the built-in map, make every plan, add rows, make the page.
-    #[command(after_help = "Examples:\n  cargo xtask planning run\n  cargo xtask planning run --worlds 4 --points 300")]
+    /// Probe the worlds with dependence of a map, make every plan, add rows, make the page.
+    #[command(
+        after_help = "Examples:\n  cargo xtask planning run\n  cargo xtask planning run --worlds 4 --points 300\n  cargo xtask planning run --config experiments/map-pretrained.toml"
+    )]
     Run(Run),
     /// Make the page again from the rows in a folder.
     Report {
@@ -30,6 +32,9 @@ pub(crate) enum Planning {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Run {
+    /// The map whose worlds are probed and whose model is, with its pretext if it has one [default: the built-in map].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Only the first N worlds with dependence of the map's design.
     #[arg(long, value_name = "N", default_value_t = 8)]
     worlds: usize,
@@ -39,10 +44,13 @@ pub(crate) struct Run {
     /// Probe batches a dataset, of four samples.
     #[arg(long, value_name = "N", default_value_t = 4)]
     batches: u64,
-    /// Where rows and page go.
-    #[arg(long, value_name = "DIR", default_value = "docs/results/planning")]
-    out: PathBuf,
-    /// Where the probes lie [default: target/experiments/planning].
+    /// Peak learning rate before the probe [default: the map's, else that of `gst affinity`].
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f64>,
+    /// Where rows and page go [default: docs/results/planning, for another map planning-NAME].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where the probes lie [default: a folder of that name under target/experiments].
     #[arg(long, value_name = "DIR")]
     work: Option<PathBuf>,
     /// Use this gst program instead of building one.
@@ -50,12 +58,23 @@ pub(crate) struct Run {
     gst: Option<PathBuf>,
 }
 
+impl Run {
+    fn name(&self) -> String {
+        let stem = self.config.as_deref().and_then(Path::file_stem);
+        stem.map_or_else(|| "planning".into(), |stem| format!("planning-{}", stem.to_string_lossy()))
+    }
+
+    fn out(&self) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| Path::new("docs/results").join(self.name()))
+    }
+}
+
 /// Does what the command line says.
 pub(crate) fn run(task: Planning) -> Result<()> {
     let folder = match task {
         Planning::Run(options) => {
             run::run(&options)?;
-            options.out
+            options.out()
         }
         Planning::Report { folder } => folder,
     };

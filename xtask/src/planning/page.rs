@@ -52,8 +52,9 @@ impl Page<'_> {
     fn findings(&self) -> Vec<String> {
         let worlds = distinct(self.rows.iter().map(|row| (row.conflict.to_bits(), row.world)));
         let plans = self.rows.len() / worlds.len().max(1) / self.points.len().max(1);
+        let starts = distinct(self.rows.iter().map(|row| row.start.clone()));
         vec![
-            format!("{} worlds, {plans} plans in each at every probe point.", worlds.len()),
+            format!("{} worlds, {plans} plans in each at every probe point; models begin: {}.", worlds.len(), starts.join(", ")),
             self.best("Groups: adjusted Rand index with the rungs", RAND, |row| row.order == "size"),
             self.best("Order: share of pairs from different rungs in their order, less those in the reverse", AHEAD, |_| true),
         ]
@@ -185,6 +186,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(write_report(folder.path()).unwrap_err().to_string().contains("plans.csv"));
         let row = |world: u64, metric: &str, rand: f64| Row {
+            start: "scratch".into(),
             conflict: 0.0,
             world,
             point: 20,

@@ -16,6 +16,9 @@ pub(super) struct Row {
     pub(super) conflict: f64,
     /// Seed of the world.
     pub(super) world: u64,
+    /// How the model began: `scratch`, or `pretrained` on the map's pretext.
+    #[serde(default = "from_scratch")]
+    pub(super) start: String,
     /// Optimizer steps before the probe.
     pub(super) point: u64,
     pub(super) metric: String,
@@ -29,6 +32,11 @@ pub(super) struct Row {
     pub(super) ahead: f64,
     pub(super) commit: String,
     pub(super) date: String,
+}
+
+/// Of rows that were made before there was anything else.
+fn from_scratch() -> String {
+    "scratch".into()
 }
 
 pub(super) fn read(folder: &Path) -> Result<Vec<Row>> {
@@ -89,6 +97,7 @@ mod tests {
 
     fn row(world: u64, point: u64) -> Row {
         Row {
+            start: from_scratch(),
             conflict: 1.0,
             world,
             point,

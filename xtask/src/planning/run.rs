@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::Run;
 use super::rows::{self, Row, ahead};
-use crate::experiment::{self, Board, Interrupt, Job, Options, Worker, fingerprint_of, generation, right_groups};
+use crate::experiment::{self, Board, Interrupt, Job, Options, Settings, Worker, fingerprint_of, generation, right_groups};
 use crate::map::{MapSettings, World, commit, date};
 use crate::report::rank::adjusted_rand;
 use crate::workspace;
@@ -63,19 +63,20 @@ impl Plan {
 /// Runs what is missing and writes the rows after every world; rows of other worlds and points stay.
 pub(super) fn run(options: &Run) -> Result<()> {
     let interrupt = Interrupt::install()?;
-    let settings = MapSettings::built_in()?;
+    let settings = options.config.as_deref().map_or_else(MapSettings::built_in, MapSettings::from_file)?;
     let gst = experiment::program(&settings.experiment, &Options { gst: options.gst.clone(), ..Options::default() })?;
     let work = match &options.work {
         Some(folder) => folder.clone(),
         None => {
-            workspace::members(&workspace::root()?)?.target_directory.into_std_path_buf().join("experiments").join("planning")
+            workspace::members(&workspace::root()?)?.target_directory.into_std_path_buf().join("experiments").join(options.name())
         }
     };
     let worlds: Vec<World> =
         settings.judged().into_iter().filter(|world| world.knobs.dependence > 0.0).take(options.worlds).collect();
-    let board = Board::new(worlds.len() * 2 * options.points.len());
+    let (rows_in, pretext) = (options.out(), settings.experiment.pretrain.is_some());
+    let board = Board::new(worlds.len() * (2 * options.points.len() + usize::from(pretext)));
     let (commit, date) = (commit(), date()?);
-    let mut found = rows::read_if_any(&options.out)?;
+    let mut found = rows::read_if_any(&rows_in)?;
     for world in &worlds {
         let out = work.join(world.name());
         std::fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
@@ -98,15 +99,26 @@ pub(super) fn run(options: &Run) -> Result<()> {
         }
         worker.fingerprint = fingerprint_of(&gst.path, &worker.data)?;
         let rungs = right_groups(&worker.data)?.with_context(|| format!("{} has no right groups", out.display()))?;
+        let pretext = pretext_of(&settings.experiment, &worker, world.seed);
+        if let Some(job) = &pretext {
+            worker.complete(job, &board)?;
+        }
+        let learning_rate = options.learning_rate.or(settings.experiment.training.learning_rate);
+        let model = Model {
+            settings: &settings.experiment,
+            learning_rate,
+            reads: pretext.as_ref().map_or(&worker.fingerprint, |job| &job.key),
+        };
         for point in &options.points {
             let stem = format!("point-{point}");
-            let (probe, plans) = jobs(&worker, world, options, *point);
+            let (probe, plans) = jobs(&model, gst.version.as_str(), world.seed, options.batches, *point);
             worker.complete(&probe, &board)?;
             worker.complete(&plans, &board)?;
-            let facts = Facts { world, point: *point, rungs: &rungs, commit: &commit, date: &date };
+            let start = if pretext.is_some() { "pretrained" } else { "scratch" };
+            let facts = Facts { world, start, point: *point, rungs: &rungs, commit: &commit, date: &date };
             rows::replace(&mut found, gather(&out, &stem, &facts)?);
         }
-        rows::write(&options.out, &found)?;
+        rows::write(&rows_in, &found)?;
         // The recordings are made again where they are missed; what was measured stays.
         std::fs::remove_dir_all(&worker.data).with_context(|| format!("cannot remove {}", worker.data.display()))?;
     }
@@ -114,16 +126,46 @@ pub(super) fn run(options: &Run) -> Result<()> {
     Ok(())
 }
 
+/// Folder of the pretext in that of a world.
+const PRETEXT: &str = "pretrained";
+
+/// What the model of all probes of a world starts with, where the map says so.
+fn pretext_of(settings: &Settings, worker: &Worker<'_>, seed: u64) -> Option<Job> {
+    let pretrain = settings.pretrain.as_ref()?;
+    let (steps, batch_size) = (pretrain.steps, pretrain.batch_size.unwrap_or(settings.training.batch_size));
+    let rate = pretrain.learning_rate.map_or_else(String::new, |rate| format!(" --learning-rate {rate}"));
+    let command = format!("pretrain --data DATA --steps {steps} --batch-size {batch_size}{rate} --out {PRETEXT} --seed {seed}");
+    let result = format!("{PRETEXT}/pretrained.json");
+    Some(Job::alone("pretext".into(), PRETEXT, result, &[command], &worker.fingerprint, &worker.gst.version))
+}
+
+/// What is probed.
+struct Model<'a> {
+    settings: &'a Settings,
+    learning_rate: Option<f64>,
+    /// Hash of data and pretext.
+    reads: &'a str,
+}
+
+impl Model<'_> {
+    /// Options of `gst affinity`.
+    fn options(&self) -> String {
+        let start = self.settings.pretrain.as_ref().map(|_| format!(" --start {PRETEXT}"));
+        let adapters = self.settings.training.adapters.map(|rank| format!(" --adapters {rank}"));
+        let rate = self.learning_rate.map(|rate| format!(" --learning-rate {rate}"));
+        [start, adapters, rate].into_iter().flatten().collect()
+    }
+}
+
 /// The measurement, and all plans made of it.
-fn jobs(worker: &Worker<'_>, world: &World, options: &Run, point: u64) -> (Job, Job) {
-    let (stem, seed, batches) = (format!("point-{point}"), world.seed, options.batches);
+fn jobs(model: &Model<'_>, version: &str, seed: u64, batches: u64, point: u64) -> (Job, Job) {
+    let (stem, of_model) = (format!("point-{point}"), model.options());
     let probe = format!(
-        "affinity --data DATA --points {point} --batches {batches} --batch-size 4 --directed lookahead,commutator,transferability \
+        "affinity --data DATA{of_model} --points {point} --batches {batches} --batch-size 4 --directed lookahead,commutator,transferability \
          --transfer-steps 10 --transfer-repeats 2 --out {stem}.json --seed {seed}"
     );
-    let version = &worker.gst.version;
     let label = format!("probe at step {point}");
-    let probe = Job::alone(label, &stem, format!("{stem}.json"), &[probe], &worker.fingerprint, version);
+    let probe = Job::alone(label, &stem, format!("{stem}.json"), &[probe], model.reads, version);
     let plans = plans();
     let commands: Vec<String> = plans.iter().map(|plan| plan.command(&stem, seed)).collect();
     let last = plans.last().map_or_else(String::new, |plan| plan.file(&stem));
@@ -134,6 +176,7 @@ fn jobs(worker: &Worker<'_>, world: &World, options: &Run, point: u64) -> (Job, 
 /// What the rows of one probe share.
 struct Facts<'a> {
     world: &'a World,
+    start: &'a str,
     point: u64,
     /// As `gst group --partition` takes them.
     rungs: &'a str,
@@ -169,6 +212,7 @@ fn gather(folder: &Path, stem: &str, facts: &Facts<'_>) -> Result<Vec<Row>> {
         Ok(Row {
             conflict: facts.world.knobs.conflict,
             world: facts.world.seed,
+            start: facts.start.into(),
             point: facts.point,
             metric: plan.metric.into(),
             method: plan.method.into(),
@@ -207,6 +251,17 @@ mod tests {
     }
 
     #[test]
+    fn the_model_of_a_probe_is_that_of_the_map() {
+        let root = workspace::root().unwrap();
+        let options = |settings: &MapSettings, learning_rate| {
+            Model { settings: &settings.experiment, learning_rate, reads: "data" }.options()
+        };
+        assert_eq!(options(&MapSettings::built_in().unwrap(), None), "");
+        let pretrained = MapSettings::from_file(&root.join("experiments/map-pretrained.toml")).unwrap();
+        assert_eq!(options(&pretrained, Some(0.004)), " --start pretrained --adapters 8 --learning-rate 0.004");
+    }
+
+    #[test]
     fn a_plan_is_held_against_the_rungs() {
         let folder = tempfile::tempdir().unwrap();
         let grouping = r#"{"datasets":[{"name":"b"},{"name":"a"},{"name":"c"}],"groups":[[1],[0],[2]]}"#;
@@ -214,7 +269,7 @@ mod tests {
             std::fs::write(folder.path().join(plan.file("point-20")), grouping).unwrap();
         }
         let world = World { knobs: MapSettings::built_in().unwrap().judged()[0].knobs, seed: 1 };
-        let facts = Facts { world: &world, point: 20, rungs: "a;b;c", commit: "0", date: "2026-01-01" };
+        let facts = Facts { world: &world, start: "scratch", point: 20, rungs: "a;b;c", commit: "0", date: "2026-01-01" };
         let rows = gather(folder.path(), "point-20", &facts).unwrap();
         assert_eq!(rows.len(), plans().len());
         assert!(rows.iter().all(|row| (row.rand, row.ahead) == (1.0, 1.0)));

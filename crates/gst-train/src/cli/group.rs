@@ -4,7 +4,7 @@ use clap::Args;
 use gst_affinity::artifact::Document;
 use gst_affinity::{Affinity, Metric};
 use gst_grouping::{Comparison, GroupCount, Grouping, GroupingParams, Method, OrderBy, compare};
-use gst_schedule::forecast::{Forecast, Verdict};
+use gst_schedule::forecast::{Forecast, Start, Verdict};
 use gst_train::files;
 use serde::Serialize;
 
@@ -70,7 +70,7 @@ impl GroupArgs {
         let other: Option<Document<Affinity>> = self.compare.as_deref().map(files::read_artifact).transpose()?;
         let comparison = other.map(|other| compare(&affinity.body, &other.body, &params)).transpose()?;
         files::write(&self.out, &document.to_json()?)?;
-        let forecast = Forecast::built_in()?.verdict(&document.body);
+        let forecast = Forecast::built_in(Start::of(affinity.body.probe.pretrained))?.verdict(&document.body);
         let result = Grouped { grouping: &document.body, comparison, forecast };
         shared.result(&result, || {
             let grouping = result.grouping;

@@ -18,6 +18,9 @@ pub(crate) struct Saved {
     /// Names of the datasets of --gradients, one a line, each followed by its number of training samples if known.
     #[arg(long, value_name = "FILE", requires = "gradients")]
     names: Option<PathBuf>,
+    /// The model of --gradients was pre-trained: what strategies save differs by that.
+    #[arg(long, requires = "gradients")]
+    pretrained: bool,
 }
 
 impl Saved {
@@ -25,6 +28,7 @@ impl Saved {
     pub(crate) fn affinity(&self, metric: Metric, size: usize, seed: u64) -> anyhow::Result<Option<Affinity>> {
         let Some(path) = &self.gradients else { return Ok(None) };
         let listed = self.names.as_deref().map(read_names).transpose()?;
+        let how = How { metric, size, seed, pretrained: self.pretrained };
         let affinity = match path.extension().and_then(|extension| extension.to_str()) {
             _ if path.is_dir() => {
                 let files = read_folder(path)?;
@@ -34,10 +38,8 @@ impl Saved {
                 };
                 let (npy, safetensors) = (of("npy"), of("safetensors"));
                 match (npy.is_empty(), safetensors.is_empty()) {
-                    (false, true) => estimate(&SavedGradients::from_npy_files(&npy)?, listed, metric, size, seed)?,
-                    (true, false) => {
-                        estimate(&SavedGradients::from_safetensors_files(&safetensors)?, listed, metric, size, seed)?
-                    }
+                    (false, true) => estimate(&SavedGradients::from_npy_files(&npy)?, listed, &how)?,
+                    (true, false) => estimate(&SavedGradients::from_safetensors_files(&safetensors)?, listed, &how)?,
                     _ => {
                         bail!("{}: expected a .npy or a .safetensors file a dataset, and only one of both kinds", path.display())
                     }
@@ -48,7 +50,7 @@ impl Saved {
                 let names: Vec<String> = listed.iter().map(|(name, _)| name.clone()).collect();
                 let bytes = read(path)?;
                 let source = SavedGradients::from_npy(&bytes, &path.display().to_string(), &names)?;
-                estimate(&source, Some(listed), metric, size, seed)?
+                estimate(&source, Some(listed), &how)?
             }
             Some("safetensors") => {
                 let bytes = read(path)?;
@@ -56,10 +58,12 @@ impl Saved {
                     ensure!(listed.is_none(), "{} has names in it already: leave out --names", path.display());
                     let sketches = SavedSketches::from_bytes(&bytes, &path.display().to_string())?;
                     let params = EstimateParams { seed, ..EstimateParams::default() };
-                    return Ok(Some(Affinity::estimate(&sketches.points, sketches.datasets, metric, &params, sketches.probe)?));
+                    let mut probe = sketches.probe;
+                    probe.pretrained |= self.pretrained;
+                    return Ok(Some(Affinity::estimate(&sketches.points, sketches.datasets, metric, &params, probe)?));
                 }
                 let source = SavedGradients::from_safetensors(&bytes, &path.display().to_string())?;
-                estimate(&source, listed, metric, size, seed)?
+                estimate(&source, listed, &how)?
             }
             _ => bail!("{}: expected a .npy or .safetensors file, or a folder of them", path.display()),
         };
@@ -67,13 +71,17 @@ impl Saved {
     }
 }
 
-fn estimate(
-    source: &impl GradientSource,
-    listed: Option<Vec<(String, u64)>>,
+/// What is said of gradients beside their files.
+struct How {
     metric: Metric,
+    /// Values of a sketch; 0 keeps gradients exact.
     size: usize,
     seed: u64,
-) -> anyhow::Result<Affinity> {
+    pretrained: bool,
+}
+
+fn estimate(source: &impl GradientSource, listed: Option<Vec<(String, u64)>>, how: &How) -> anyhow::Result<Affinity> {
+    let How { metric, size, seed, pretrained } = *how;
     let samples = collect(source, &Sketcher::new(SketchParams { size, seed })?)?;
     let sized = |name: &String| {
         let size = listed.as_ref().map(|listed| listed.iter().find(|(found, _)| found == name).map(|(_, size)| *size));
@@ -88,6 +96,7 @@ fn estimate(
     let batches = (0..facts.len()).map(|dataset| source.batches(dataset)).min().unwrap_or(0);
     let probe = ProbeFacts {
         model: "given gradients".into(),
+        pretrained,
         parameters: source.parameters(),
         sketch_size: size,
         points: vec![0],

@@ -4,7 +4,7 @@ use clap::Args;
 use gst_affinity::artifact::Document;
 use gst_grouping::Grouping;
 #[cfg(feature = "model")]
-use gst_schedule::forecast::{Evidence, Forecast};
+use gst_schedule::forecast::{Evidence, Forecast, Start};
 use gst_schedule::{
     AdaptiveParams, Budget, ReweightBy, ReweightRule, Schedule, ScheduleError, ScheduleParams, StageEnd, Strategy, Weighting,
     simulate,
@@ -135,10 +135,11 @@ impl ScheduleArgs {
             eprintln!("note: {note}");
         }
         let simulation = simulate(&document.body)?;
+        let expected = self.expected(shared)?;
         shared.result(&document.body, || {
             let schedule = &document.body;
             let (steps, size, out) = (schedule.steps, schedule.batch_size, self.out.display());
-            let expected = self.expected().map_or_else(String::new, |sentence| format!("\n  {sentence}"));
+            let expected = expected.as_ref().map_or_else(String::new, |sentence| format!("\n  {sentence}"));
             format!("{}: {steps} steps of {size} samples, written to {out}\n{simulation}{expected}", schedule.strategy)
         })
     }
@@ -168,14 +169,17 @@ impl ScheduleArgs {
 
     /// What groups of one's own have saved where they were right: `gst group` says it of others.
     #[cfg(feature = "model")]
-    fn expected(&self) -> Option<String> {
-        let told = !self.partition.is_empty() && self.strategy.needs_groups();
-        told.then(Forecast::built_in)?.ok()?.expects(self.strategy, Evidence::Dependence)
+    fn expected(&self, shared: &Shared) -> anyhow::Result<Option<String>> {
+        if self.partition.is_empty() || !self.strategy.needs_groups() {
+            return Ok(None);
+        }
+        let start = Start::of(self.settings.config(shared)?.is_pretrained());
+        Ok(Forecast::built_in(start)?.expects(self.strategy, Evidence::Dependence))
     }
 
     #[cfg(not(feature = "model"))]
-    fn expected(&self) -> Option<String> {
-        None
+    fn expected(&self, _shared: &Shared) -> anyhow::Result<Option<String>> {
+        Ok(None)
     }
 
     /// Sizes and names from the data itself, for strategies that need no groups.

@@ -266,6 +266,7 @@ fn estimate(
 ) -> Result<Affinity, TrainError> {
     let probe_facts = ProbeFacts {
         model: config.model.clone(),
+        pretrained: config.is_pretrained(),
         parameters,
         sketch_size: probe.sketch_size(parameters),
         points: probe.points.clone(),

@@ -18,7 +18,7 @@ pub(crate) use dry_run::dry_run;
 pub(crate) use fingerprint::{hash_file, of_data as fingerprint_of};
 pub(crate) use gst::Gst;
 pub(crate) use oracle::partition as right_groups;
-pub(crate) use plan::{Ground, Job, generation, jobs as plan_jobs, reads_groups};
+pub(crate) use plan::{Ground, Job, generation, jobs as plan_jobs, probe_jobs, reads_groups};
 pub(crate) use process::Interrupt;
 pub(crate) use progress::{Board, MetricsTail};
 pub(crate) use record::{Record, Status, write_whole};

@@ -127,6 +127,14 @@ pub(crate) fn jobs(settings: &Settings, ground: &Ground) -> Vec<Job> {
     plan.jobs
 }
 
+/// What a measurement of its own takes: the pretext, if models begin with one, then the probe, whose result comes last.
+pub(crate) fn probe_jobs(settings: &Settings, ground: &Ground, seed: u64, name: &str, probe: &Probe) -> Vec<Job> {
+    let mut plan = Plan { settings, ground, jobs: Vec::new() };
+    let pretrained = settings.pretrain.as_ref().map(|pretrain| plan.pretrain(seed, pretrain));
+    plan.affinity(seed, name, Some(probe), pretrained);
+    plan.jobs
+}
+
 struct Plan<'a> {
     settings: &'a Settings,
     ground: &'a Ground,

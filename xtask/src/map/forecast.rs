@@ -113,14 +113,16 @@ struct Provenance {
     dates: BTreeSet<String>,
 }
 
-/// The arms that a user could take. The control by chance is none; an arm with the right groups needs to know what prepares what.
+/// The arms that a user could take. The control by chance is none, nor is an arm with steps of its own, which asks something of budgets; an arm
+/// with the right groups needs to know what prepares what.
 pub(crate) fn candidates(settings: &MapSettings) -> Vec<Candidate> {
     let experiment = &settings.experiment;
+    let arms: Vec<String> = settings.compared().into_iter().filter(|arm| experiment.arm(arm).steps.is_none()).collect();
     let method = |arm: &String| experiment.arm(arm).grouping.unwrap_or_else(|| experiment.grouping.clone()).method;
     let of_arm = |arm: &String| {
         let made = experiment.arm(arm);
         let by_chance = |other: &&String| method(other) == "random" && experiment.arm(other).strategy == made.strategy;
-        let random = experiment.strategies.iter().find(by_chance).cloned();
+        let random = arms.iter().find(by_chance).cloned();
         let evidence: &[Evidence] = match (made.strategy.as_str(), method(arm).as_str()) {
             ("mix-adaptive", _) => &Evidence::ALL,
             (_, "random") => &[],
@@ -137,7 +139,7 @@ pub(crate) fn candidates(settings: &MapSettings) -> Vec<Candidate> {
         };
         evidence.iter().map(candidate).collect::<Vec<_>>()
     };
-    experiment.strategies.iter().flat_map(of_arm).collect()
+    arms.iter().flat_map(of_arm).collect()
 }
 
 /// Groups and order of an arm in words, where they rest on its probe; empty where the strategy reads none.
@@ -330,6 +332,11 @@ mod tests {
         let groups = |arm: &str| &found.iter().find(|candidate| candidate.arm == arm).unwrap().groups;
         assert_eq!(groups("gst-affinity"), "3 spectral groups by cosine after 20 steps, order slow-first");
         assert_eq!((groups("gst-oracle").as_str(), groups("mix-half-learned").as_str()), ("", ""));
+        assert!(found.iter().all(|candidate| !candidate.arm.ends_with("-short")), "arms of another budget advise nothing");
+        let root = crate::workspace::root().unwrap();
+        let pretrained = candidates(&MapSettings::from_file(&root.join("experiments/map-pretrained.toml")).unwrap());
+        let of_block = pretrained.iter().find(|candidate| candidate.arm == "gst-found").unwrap();
+        assert_eq!(of_block.groups, "3 spectral groups by lookahead after 100 steps, order prerequisite");
     }
 
     #[test]

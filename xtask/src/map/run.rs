@@ -272,7 +272,10 @@ fn order(row: &Row) -> (bool, super::settings::Knobs, u64, &str) {
     (row.phase == Phase::Judge, row.knobs(), row.world, &row.arm)
 }
 
-/// The commit of the sources, marked where they (results aside) differ from it; `unknown` outside of git.
+/// What is made of rows: while a map runs, it rewrites these.
+const RESULTS: [&str; 2] = [":!docs/results", ":!crates/gst-schedule/data"];
+
+/// The commit of the sources, marked where they ([`RESULTS`] aside) differ from it; `unknown` outside of git.
 pub(crate) fn commit() -> String {
     let git = |arguments: &[&str]| {
         let root = workspace::root().ok()?;
@@ -280,8 +283,8 @@ pub(crate) fn commit() -> String {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
     };
     let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else { return "unknown".into() };
-    let changed =
-        git(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/results"]).is_some_and(|list| !list.is_empty());
+    let status = [&["status", "--porcelain", "--untracked-files=no", "--", "."], &RESULTS[..]].concat();
+    let changed = git(&status).is_some_and(|list| !list.is_empty());
     if changed { format!("{commit}+") } else { commit }
 }
 

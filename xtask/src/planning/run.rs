@@ -1,6 +1,6 @@
 //! Probes every world once a point, then calls `gst group` for every plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -8,7 +8,10 @@ use serde::Deserialize;
 
 use super::Run;
 use super::rows::{self, Row, ahead};
-use crate::experiment::{self, Board, Interrupt, Job, Options, Settings, Worker, fingerprint_of, generation, right_groups};
+use crate::experiment::{
+    self, Board, Ground, Interrupt, Job, Options, Probe, Settings, Worker, fingerprint_of, generation, given_weights, probe_jobs,
+    right_groups,
+};
 use crate::map::{MapSettings, World, commit, date};
 use crate::report::rank::adjusted_rand;
 use crate::workspace;
@@ -73,7 +76,9 @@ pub(super) fn run(options: &Run) -> Result<()> {
     };
     let worlds: Vec<World> =
         settings.judged().into_iter().filter(|world| world.knobs.dependence > 0.0).take(options.worlds).collect();
+    let weights = given_weights(&settings.experiment)?;
     let (rows_in, pretext) = (options.out(), settings.experiment.pretrain.is_some());
+    let start = if pretext { "pretrained" } else { "scratch" };
     let board = Board::new(worlds.len() * (2 * options.points.len() + usize::from(pretext)));
     let (commit, date) = (commit(), date()?);
     let mut found = rows::read_if_any(&rows_in)?;
@@ -85,7 +90,7 @@ pub(super) fn run(options: &Run) -> Result<()> {
             gst: &gst,
             out: &out,
             data: out.join("data"),
-            weights: None,
+            weights: weights.clone(),
             fingerprint: String::new(),
             context: String::new(),
             interrupt: &interrupt,
@@ -94,27 +99,22 @@ pub(super) fn run(options: &Run) -> Result<()> {
             features: false,
             threads: None,
         };
-        if let Some(job) = generation(&settings.in_world(world), &gst.version) {
+        let mut here = settings.in_world(world);
+        here.training.learning_rate = options.learning_rate.or(here.training.learning_rate);
+        if let Some(job) = generation(&here, &gst.version) {
             worker.complete(&job, &Board::quiet())?;
         }
         worker.fingerprint = fingerprint_of(&gst.path, &worker.data)?;
         let rungs = right_groups(&worker.data)?.with_context(|| format!("{} has no right groups", out.display()))?;
-        let pretext = pretext_of(&settings.experiment, &worker, world.seed);
-        if let Some(job) = &pretext {
-            worker.complete(job, &board)?;
-        }
-        let learning_rate = options.learning_rate.or(settings.experiment.training.learning_rate);
-        let model = Model {
-            settings: &settings.experiment,
-            learning_rate,
-            reads: pretext.as_ref().map_or(&worker.fingerprint, |job| &job.key),
-        };
+        let ground = Ground::new(&here, worker.fingerprint.clone(), gst.version.clone(), None);
+        let mut probed = BTreeSet::new();
         for point in &options.points {
-            let stem = format!("point-{point}");
-            let (probe, plans) = jobs(&model, gst.version.as_str(), world.seed, options.batches, *point);
-            worker.complete(&probe, &board)?;
-            worker.complete(&plans, &board)?;
-            let start = if pretext.is_some() { "pretrained" } else { "scratch" };
+            let (stem, jobs) = jobs(&here, &ground, world.seed, options.batches, *point);
+            // The pretext is a job of every point, and done once.
+            for job in jobs.iter().filter(|job| probed.insert(job.key.clone())) {
+                worker.write_files(std::slice::from_ref(job))?;
+                worker.complete(job, &board)?;
+            }
             let facts = Facts { world, start, point: *point, rungs: &rungs, commit: &commit, date: &date };
             rows::replace(&mut found, gather(&out, &stem, &facts)?);
         }
@@ -126,51 +126,25 @@ pub(super) fn run(options: &Run) -> Result<()> {
     Ok(())
 }
 
-/// Folder of the pretext in that of a world.
-const PRETEXT: &str = "pretrained";
-
-/// What the model of all probes of a world starts with, where the map says so.
-fn pretext_of(settings: &Settings, worker: &Worker<'_>, seed: u64) -> Option<Job> {
-    let pretrain = settings.pretrain.as_ref()?;
-    let (steps, batch_size) = (pretrain.steps, pretrain.batch_size.unwrap_or(settings.training.batch_size));
-    let rate = pretrain.learning_rate.map_or_else(String::new, |rate| format!(" --learning-rate {rate}"));
-    let command = format!("pretrain --data DATA --steps {steps} --batch-size {batch_size}{rate} --out {PRETEXT} --seed {seed}");
-    let result = format!("{PRETEXT}/pretrained.json");
-    Some(Job::alone("pretext".into(), PRETEXT, result, &[command], &worker.fingerprint, &worker.gst.version))
-}
-
-/// What is probed.
-struct Model<'a> {
-    settings: &'a Settings,
-    learning_rate: Option<f64>,
-    /// Hash of data and pretext.
-    reads: &'a str,
-}
-
-impl Model<'_> {
-    /// Options of `gst affinity`.
-    fn options(&self) -> String {
-        let start = self.settings.pretrain.as_ref().map(|_| format!(" --start {PRETEXT}"));
-        let adapters = self.settings.training.adapters.map(|rank| format!(" --adapters {rank}"));
-        let rate = self.learning_rate.map(|rate| format!(" --learning-rate {rate}"));
-        [start, adapters, rate].into_iter().flatten().collect()
-    }
-}
-
-/// The measurement, and all plans made of it.
-fn jobs(model: &Model<'_>, version: &str, seed: u64, batches: u64, point: u64) -> (Job, Job) {
-    let (stem, of_model) = (format!("point-{point}"), model.options());
-    let probe = format!(
-        "affinity --data DATA{of_model} --points {point} --batches {batches} --batch-size 4 --directed lookahead,commutator,transferability \
-         --transfer-steps 10 --transfer-repeats 2 --out {stem}.json --seed {seed}"
-    );
-    let label = format!("probe at step {point}");
-    let probe = Job::alone(label, &stem, format!("{stem}.json"), &[probe], model.reads, version);
-    let plans = plans();
+/// The pretext, if the map has one, the measurement, and all plans made of it; before them the path of the measurement without `.json`.
+fn jobs(settings: &Settings, ground: &Ground, seed: u64, batches: u64, point: u64) -> (String, Vec<Job>) {
+    let words =
+        format!("--points {point} --directed lookahead,commutator,transferability --transfer-steps 10 --transfer-repeats 2");
+    let probe = Probe {
+        metric: METRICS[0].into(),
+        batches: Some(batches),
+        batch_size: Some(4),
+        arguments: words.split_whitespace().map(str::to_owned).collect(),
+        ..Probe::default()
+    };
+    let mut jobs = probe_jobs(settings, ground, seed, &format!("step {point}"), &probe);
+    let (measured, key) = jobs.last().map_or_else(Default::default, |job| (job.result.clone(), job.key.clone()));
+    let (stem, plans) = (measured.with_extension("").display().to_string(), plans());
     let commands: Vec<String> = plans.iter().map(|plan| plan.command(&stem, seed)).collect();
     let last = plans.last().map_or_else(String::new, |plan| plan.file(&stem));
-    let plans = Job::alone(format!("{} plans", plans.len()), &format!("{stem}-plans"), last, &commands, &probe.key, version);
-    (probe, plans)
+    let label = format!("{} plans", plans.len());
+    jobs.push(Job::alone(label, &format!("{stem}-plans"), last, &commands, &key, &ground.gst_version));
+    (stem, jobs)
 }
 
 /// What the rows of one probe share.
@@ -252,13 +226,29 @@ mod tests {
 
     #[test]
     fn the_model_of_a_probe_is_that_of_the_map() {
-        let root = workspace::root().unwrap();
-        let options = |settings: &MapSettings, learning_rate| {
-            Model { settings: &settings.experiment, learning_rate, reads: "data" }.options()
+        let commands = |settings: &Settings, point| {
+            let ground = Ground::new(settings, "data".into(), "gst 1".into(), None);
+            let (stem, jobs) = jobs(settings, &ground, 7, 4, point);
+            let commands: Vec<String> = jobs.iter().map(|job| job.commands[0].join(" ")).collect();
+            assert!(commands.last().unwrap().starts_with(&format!("group {stem}.json --metric cosine")), "{commands:?}");
+            commands
         };
-        assert_eq!(options(&MapSettings::built_in().unwrap(), None), "");
-        let pretrained = MapSettings::from_file(&root.join("experiments/map-pretrained.toml")).unwrap();
-        assert_eq!(options(&pretrained, Some(0.004)), " --start pretrained --adapters 8 --learning-rate 0.004");
+        let mut settings = MapSettings::built_in().unwrap().experiment;
+        let [probe, _] = commands(&settings, 20).try_into().unwrap();
+        assert!(probe.starts_with("affinity --data DATA --model mini --metric cosine"), "{probe}");
+        assert!(!probe.contains("--start") && !probe.contains("--learning-rate"), "{probe}");
+        settings.training.model = "small".into();
+        settings.training.learning_rate = Some(0.004);
+        assert!(commands(&settings, 20)[0].contains("--model small"), "another preset");
+        assert!(commands(&settings, 20)[0].contains("--learning-rate 0.004"), "another rate");
+
+        let root = workspace::root().unwrap();
+        let pretrained = MapSettings::from_file(&root.join("experiments/map-pretrained.toml")).unwrap().experiment;
+        let [pretext, probe, _] = commands(&pretrained, 100).try_into().unwrap();
+        assert!(pretext.starts_with("pretrain --data DATA --model mini --steps 600"), "{pretext}");
+        assert!(pretext.contains("--validation-share 0.2"), "held out of the pretext too: {pretext}");
+        assert!(probe.contains("--start seeds/7/pretrained --adapters 8"), "{probe}");
+        assert_eq!(commands(&pretrained, 20)[0], pretext, "points share the pretext");
     }
 
     #[test]

@@ -16,7 +16,9 @@ mod strategy;
 mod weighting;
 mod weights_table;
 
-pub use adaptive::{AdaptiveParams, Change, Decision, Evaluation, PlateauRule, Policy, ReweightBy, ReweightRule, TransferRule};
+pub use adaptive::{
+    AdaptiveParams, Change, Decision, Evaluation, OrderRule, PlateauRule, Policy, ReweightBy, ReweightRule, TransferRule,
+};
 pub use budget::Budget;
 pub use draws::{Draw, Draws};
 pub use error::ScheduleError;

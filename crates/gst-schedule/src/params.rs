@@ -1,5 +1,6 @@
 //! What a caller asks for.
 
+use crate::adaptive::OrderRule;
 use crate::{AdaptiveParams, ScheduleError, Strategy, Weighting};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -80,6 +81,11 @@ impl ScheduleParams {
     #[must_use]
     pub fn mix_floor(&self) -> f64 {
         self.mix_floor.unwrap_or(if self.strategy == Strategy::GstAdaptive { DEFAULT_MIX_FLOOR } else { 0.0 })
+    }
+
+    /// How `gst-adaptive` asks the run for its order; `None` for other strategies.
+    pub(crate) fn order_rule(&self) -> Option<&OrderRule> {
+        self.adaptive.order.as_ref().filter(|_| self.strategy == Strategy::GstAdaptive)
     }
 
     /// The parameters if each is in its range.

@@ -130,6 +130,10 @@ fn outlines(
                 order.reverse();
             }
             growing(groups, &order, 0, &mut outlines);
+            if params.order_rule().is_some() && outlines.len() > 1 {
+                outlines
+                    .insert(0, Outline { name: "all datasets, order unproven".to_owned(), groups: Vec::new(), ..everything() });
+            }
         }
     }
     Ok(outlines)
@@ -233,7 +237,8 @@ fn set_lengths(
         }
     };
     let mut needed = 0_u64;
-    for (stage, outline) in stages.iter_mut().zip(outlines).take(early) {
+    for (number, (stage, outline)) in stages.iter_mut().zip(outlines).take(early).enumerate() {
+        let end = params.order_rule().filter(|_| number == 0).map_or(end, |rule| StageEnd::Share(rule.after));
         stage.steps = steps_until(end, stage, outline, datasets, params);
         needed = needed.saturating_add(stage.steps);
     }
@@ -290,6 +295,7 @@ fn notes(stages: &[Stage], datasets: &[DatasetFacts], params: &ScheduleParams, o
     unused(params.early_share != DEFAULT_EARLY_SHARE && !reads_early_share && !single, "early_share");
     unused(params.cycles != ScheduleParams::default().cycles && strategy != Strategy::StrictCycle, "cycles");
     let adaptive = strategy == Strategy::GstAdaptive;
+    unused(params.adaptive.order.is_some() && (!adaptive || stages.len() == 1), "order");
     if adaptive && !ordered {
         notes.push(
             "the order of the groups rests on no dependence, so gst-adaptive holds nothing back: all datasets are in from the start and \

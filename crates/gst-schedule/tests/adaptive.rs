@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper that fails is the test failing")]
 
 use gst_affinity::DatasetFacts;
-use gst_schedule::adaptive::{AdaptiveParams, PlateauRule, TransferRule};
+use gst_schedule::adaptive::{AdaptiveParams, OrderRule, PlateauRule, TransferRule};
 use gst_schedule::{
     Change, Decision, Draws, Evaluation, ReweightBy, ReweightRule, Schedule, ScheduleError, ScheduleParams, StageEnd, Strategy,
 };
@@ -147,6 +147,44 @@ fn a_group_ahead_is_watched_and_followed_by_the_next() {
     assert!(resolved.stages.iter().all(|stage| stage.datasets.len() == 4));
 }
 
+/// Asks the run for the order: a first stage mixes everything, and only a first group that leads after it goes ahead.
+#[test]
+fn an_order_that_does_not_show_is_given_up() {
+    let asked = |mix_floor| {
+        let params = ScheduleParams {
+            strategy: Strategy::GstAdaptive,
+            steps: 1000,
+            mix_floor,
+            adaptive: AdaptiveParams { order: Some(OrderRule::default()), plateau: rule(), ..AdaptiveParams::default() },
+            ..ScheduleParams::default()
+        };
+        Schedule::new(&datasets(), Some(&groups()), &params).unwrap()
+    };
+    let planned = asked(None);
+    let ahead = [("all datasets, group 1 ahead", 150), ("all datasets, group 2 ahead", 150), ("groups 1..3", 600)];
+    assert_eq!(names(&planned), [&[("all datasets, order unproven", 100)], &ahead[..]].concat());
+    assert_eq!(planned.stages[0].weights, [4, 3, 2, 1], "as mix-all");
+    // Every dataset goes on learning; the first group alone has begun by step 100, or they all have.
+    let falling = |step: u64| 100.0 / (100 + step) as f64;
+    let (followed, _) =
+        run(&planned, |step| [falling(step), falling(step.max(100)), 2.0 * falling(step.max(100)), 0.9 + falling(step)]);
+    assert_eq!(changes(&followed), []);
+    let (given_up, record) = run(&planned, |step| [falling(step); 4]);
+    assert_eq!(changes(&given_up), [(100, "mix-all")]);
+    assert_eq!(names(&given_up), [("all datasets, order unproven", 100), ("all datasets", 900)]);
+    assert!(given_up.decisions[0].reason.contains("by 50.0 % on the first group and by 50.0 %"), "{:?}", given_up.decisions);
+    assert_eq!(planned.replay(&given_up.decisions).unwrap(), given_up);
+    assert_eq!(planned.decide(&record[..2]).unwrap(), None, "at step 50 the mix is not over");
+    // Without two evaluations nothing shows the order; the check comes with the first evaluation after the mix.
+    let late = planned.decide(&[evaluation(120, [1.0; 4])]).unwrap().unwrap();
+    assert_eq!((late.step, late.change), (120, Change::MixAll));
+    // Held back, the groups come in after the mix all the same.
+    let held_back = asked(Some(0.0));
+    assert_eq!(names(&held_back)[1..], [("groups 1..1", 150), ("groups 1..2", 150), ("groups 1..3", 600)]);
+    let (transfer, _) = run(&held_back, |step| [falling(step), 2.0, 2.0, 2.0]);
+    assert_eq!(changes(&transfer), [(250, "mix-all")], "what is to come is known after the mix");
+}
+
 #[test]
 fn what_is_not_in_is_regrouped_at_stage_ends() {
     let adaptive = AdaptiveParams { plateau: rule(), transfer: None, regroup: true, ..AdaptiveParams::default() };
@@ -275,6 +313,8 @@ fn rules_out_of_range_are_refused() {
     check(AdaptiveParams { reweight: ReweightRule { every: 0, ..ReweightRule::default() }, ..AdaptiveParams::default() });
     check(AdaptiveParams { reweight: ReweightRule { after: 1.0, ..ReweightRule::default() }, ..AdaptiveParams::default() });
     check(AdaptiveParams { transfer: Some(TransferRule { min_ratio: f64::INFINITY }), ..AdaptiveParams::default() });
+    check(AdaptiveParams { order: Some(OrderRule { after: 1.0, ..OrderRule::default() }), ..AdaptiveParams::default() });
+    check(AdaptiveParams { order: Some(OrderRule { min_lead: f64::NAN, ..OrderRule::default() }), ..AdaptiveParams::default() });
     let reference = ReweightRule { reference: Some(vec![1.0]), ..ReweightRule::default() };
     let params = ScheduleParams {
         strategy: Strategy::MixAdaptive,

@@ -2,7 +2,7 @@
 
 use super::evaluation::{self, Evaluation};
 use super::reweight::{excess_loss, follow, half_learned, learning_progress, share_in_groups};
-use super::{Change, Decision, Policy, ReweightBy, ReweightRule, TransferRule};
+use super::{Change, Decision, OrderRule, Policy, ReweightBy, ReweightRule, TransferRule};
 use crate::weighting::integers;
 use crate::{Schedule, ScheduleError, Stage};
 
@@ -12,10 +12,11 @@ impl Schedule {
     /// A pure function of the schedule as resolved so far and of the evaluations. Ask after each evaluation and apply what comes; asking again
     /// gives `None`. In order:
     ///
-    /// 1. at the end of a stage (its last step is done, or the weighted mean loss of its datasets, or of the group it has ahead, has reached a
+    /// 1. at the end of a first stage that mixes everything: [`Change::MixAll`] unless the policy's [`OrderRule`] finds the order that was told;
+    /// 2. at the end of another stage (its last step is done, or the weighted mean loss of its datasets, or of the group it has ahead, has reached a
     ///    plateau) while datasets are yet to come: [`Change::MixAll`] if the policy's [`TransferRule`] finds that staging does not pay;
-    /// 2. on a plateau: [`Change::Advance`];
-    /// 3. every so-many-th evaluation: [`Change::Reweight`], unless the weights stay the same.
+    /// 3. on a plateau: [`Change::Advance`];
+    /// 4. every so-many-th evaluation: [`Change::Reweight`], unless the weights stay the same.
     ///
     /// # Errors
     /// [`ScheduleError::BadEvaluation`] if the record does not fit the schedule.
@@ -57,6 +58,10 @@ impl Schedule {
         // The stage of the step just done, or the one before if it ended between the evaluations.
         let mut ended = self.stage_at(now - 1);
         let mut change = None;
+        if let Some(rule) = policy.order.as_ref().filter(|_| boundaries[1] > before) {
+            let reason = (now >= boundaries[1]).then(|| self.without_order(rule, &shares, evaluations)).flatten()?;
+            return Some((Change::MixAll, reason));
+        }
         if boundaries[ended] > before && boundaries[ended + 1] > now && ended > 0 {
             ended -= 1;
         } else if boundaries[ended + 1] > now {
@@ -82,6 +87,23 @@ impl Schedule {
             return Some((Change::MixAll, reason));
         }
         change
+    }
+
+    /// Why the order is given up, if the mix of everything that came first does not show it.
+    fn without_order(&self, rule: &OrderRule, shares: &[f64], evaluations: &[Evaluation]) -> Option<String> {
+        let (from, to) = (evaluations.first()?.step, evaluations.last()?.step);
+        let Some(drops) = OrderRule::measure(self.groups.first()?, shares, evaluations) else {
+            return Some(format!("by step {to} no two evaluations show what the first group has learned"));
+        };
+        (!rule.shows(&drops)).then(|| {
+            format!(
+                "steps {from} to {to}, everything mixed: loss fell by {:.1} % on the first group and by {:.1} % on the others, which shows no order \
+                 (least lead {:.1} %)",
+                drops.inside * 100.0,
+                drops.outside * 100.0,
+                rule.min_lead * 100.0
+            )
+        })
     }
 
     /// The datasets of the group that a stage has ahead of all others, if it has one.

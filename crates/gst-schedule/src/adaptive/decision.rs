@@ -198,11 +198,13 @@ impl Schedule {
     /// The datasets that stages from `at` on bring in and earlier ones did not, in order of introduction.
     pub(crate) fn to_come(&self, at: usize) -> Vec<usize> {
         let at = at.min(self.stages.len());
+        // A first stage that only looks for the order brings nothing in.
+        let first = usize::from(self.policy.as_ref().is_some_and(|policy| policy.order.is_some())).min(at);
         let brought_in = |stage: &Stage| match self.ahead(stage) {
             Some(_) => stage.groups.iter().flat_map(|&group| self.groups[group].iter().copied()).collect(),
             None => stage.datasets.clone(),
         };
-        let mut seen: HashSet<usize> = self.stages[..at].iter().flat_map(brought_in).collect();
+        let mut seen: HashSet<usize> = self.stages[first..at].iter().flat_map(brought_in).collect();
         self.stages[at..].iter().flat_map(brought_in).filter(|dataset| seen.insert(*dataset)).collect()
     }
 }

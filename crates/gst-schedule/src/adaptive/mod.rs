@@ -15,12 +15,14 @@
 mod decide;
 mod decision;
 mod evaluation;
+mod order;
 mod plateau;
 mod reweight;
 mod transfer;
 
 pub use decision::{Change, Decision};
 pub use evaluation::Evaluation;
+pub use order::OrderRule;
 pub use plateau::{Plateau, PlateauRule};
 pub use reweight::{ReweightBy, ReweightRule};
 pub use transfer::{Transfer, TransferRule};
@@ -40,6 +42,9 @@ pub struct AdaptiveParams {
     /// When `gst-adaptive` gives up staging and mixes everything, where its stages hold datasets back
     /// ([`mix_floor`](crate::ScheduleParams::mix_floor) 0); `None` never.
     pub transfer: Option<TransferRule>,
+    /// Whether `gst-adaptive` mixes everything first and asks the run for the order that it was told; `None`: it believes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderRule>,
     /// Whether `gst-adaptive` measures affinity again at stage ends and regroups what is not yet in. It overrides the order that was given.
     pub regroup: bool,
 }
@@ -50,6 +55,7 @@ impl Default for AdaptiveParams {
             plateau: PlateauRule::default(),
             reweight: ReweightRule::default(),
             transfer: Some(TransferRule::default()),
+            order: None,
             regroup: false,
         }
     }
@@ -59,6 +65,7 @@ impl AdaptiveParams {
     pub(crate) fn check(&self) -> Result<(), ScheduleError> {
         self.plateau.check()?;
         self.reweight.check()?;
+        self.order.as_ref().map_or(Ok(()), OrderRule::check)?;
         self.transfer.as_ref().map_or(Ok(()), TransferRule::check)
     }
 }
@@ -84,6 +91,9 @@ pub struct Policy {
     /// Gives up staging.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<TransferRule>,
+    /// Gives up the order at the end of the first stage, which mixes all datasets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderRule>,
     /// Whether datasets not yet in are grouped again at stage ends.
     #[serde(default)]
     pub regroup: bool,
@@ -109,9 +119,11 @@ impl Policy {
             reweight: by_weight.then(|| params.adaptive.reweight.clone()),
             // Where nothing is held back, what is yet to come is taught too, and its loss says nothing of transfer.
             transfer: params.adaptive.transfer.clone().filter(|_| staged && adaptive && params.mix_floor() == 0.0),
+            order: params.order_rule().cloned().filter(|_| staged),
             regroup: staged && adaptive && params.adaptive.regroup,
         };
-        let decides = policy.plateau.is_some() || policy.reweight.is_some() || policy.transfer.is_some() || policy.regroup;
+        let rules = [policy.plateau.is_some(), policy.reweight.is_some(), policy.transfer.is_some(), policy.order.is_some()];
+        let decides = policy.regroup || rules.contains(&true);
         decides.then_some(policy)
     }
 
@@ -136,6 +148,7 @@ impl Policy {
         }
         self.plateau.as_ref().map_or(Ok(()), PlateauRule::check)?;
         self.reweight.as_ref().map_or(Ok(()), |rule| rule.check_for(datasets))?;
+        self.order.as_ref().map_or(Ok(()), OrderRule::check)?;
         self.transfer.as_ref().map_or(Ok(()), TransferRule::check)
     }
 }

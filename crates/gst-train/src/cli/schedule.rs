@@ -6,8 +6,8 @@ use gst_grouping::Grouping;
 #[cfg(feature = "model")]
 use gst_schedule::forecast::{Evidence, Forecast, Start};
 use gst_schedule::{
-    AdaptiveParams, Budget, ReweightBy, ReweightRule, Schedule, ScheduleError, ScheduleParams, StageEnd, Strategy, Weighting,
-    simulate,
+    AdaptiveParams, Budget, OrderRule, ReweightBy, ReweightRule, Schedule, ScheduleError, ScheduleParams, StageEnd, Strategy,
+    Weighting, simulate,
 };
 use gst_train::files;
 
@@ -81,6 +81,10 @@ pub(crate) struct ScheduleArgs {
     /// One signal for all datasets of a group, the mean of theirs; takes a grouping.
     #[arg(long)]
     reweight_shared: bool,
+    /// Share of the steps in which gst-adaptive mixes everything first; unless the first group learns sooner than the others by then, the order
+    /// that it was told is given up for mix-all [default: it believes the order; 0.1 where no share is given].
+    #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "0.1")]
+    check_order: Option<f64>,
     /// At each stage start, gst-adaptive measures the affinity of what is not yet in and groups it anew.
     #[arg(long)]
     regroup: bool,
@@ -110,6 +114,7 @@ impl ScheduleArgs {
                     shared: self.reweight_shared,
                     ..ReweightRule::default()
                 },
+                order: self.check_order.map(|after| OrderRule { after, ..OrderRule::default() }),
                 regroup: self.regroup,
                 ..AdaptiveParams::default()
             },

@@ -98,6 +98,12 @@ pub struct Expected {
     pub random: Option<f64>,
 }
 
+impl Expected {
+    fn checks_order(&self) -> bool {
+        self.arguments.split_whitespace().any(|word| word == "--check-order")
+    }
+}
+
 /// How the table did on worlds that it was not made of: each world seed in turn left out, and forecast by the rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HitRate {
@@ -188,17 +194,20 @@ impl Forecast {
         let mut considered: Vec<Expected> =
             self.expected.iter().filter(|expected| expected.evidence == evidence).cloned().collect();
         considered.sort_by(|a, b| b.mean.total_cmp(&a.mean));
-        let strategy =
-            considered.iter().find(|expected| expected.low > 0.0).map_or(Strategy::MixAll, |expected| expected.strategy);
+        let advised = considered.iter().find(|expected| expected.low > 0.0);
+        let strategy = advised.map_or(Strategy::MixAll, |expected| expected.strategy);
         let mut sentences: Vec<String> = considered.iter().map(|expected| self.sentence(expected)).collect();
-        sentences.push(self.chosen(strategy, evidence));
+        sentences.push(self.chosen(advised, evidence));
         Verdict { evidence, strategy, considered, sentences }
     }
 
-    /// What to expect of a strategy where this much is known, in a sentence; `None` where it was not tried.
+    /// What to expect of a strategy where this much is known, in a sentence; `None` where it was not tried. `checks_order`: whether it asks the run
+    /// for its order ([`OrderRule`](crate::OrderRule)).
     #[must_use]
-    pub fn expects(&self, strategy: Strategy, evidence: Evidence) -> Option<String> {
-        let tried = |expected: &&Expected| expected.strategy == strategy && expected.evidence == evidence;
+    pub fn expects(&self, strategy: Strategy, checks_order: bool, evidence: Evidence) -> Option<String> {
+        let tried = |expected: &&Expected| {
+            expected.strategy == strategy && expected.evidence == evidence && expected.checks_order() == checks_order
+        };
         self.expected.iter().find(tried).map(|expected| self.sentence(expected))
     }
 
@@ -221,15 +230,16 @@ impl Forecast {
         sentence
     }
 
-    fn chosen(&self, strategy: Strategy, evidence: Evidence) -> String {
+    fn chosen(&self, advised: Option<&Expected>, evidence: Evidence) -> String {
         let known = match evidence {
             Evidence::Similarity => "nothing says which datasets prepare others",
             Evidence::Dependence => "if the order you gave is one of dependence",
         };
-        let why = if strategy == Strategy::MixAll {
-            "no other has saved beyond its interval"
-        } else {
-            "the largest saving beyond its interval"
+        let (strategy, why) = match advised {
+            None => (Strategy::MixAll.to_string(), "no other has saved beyond its interval"),
+            Some(Expected { strategy, arguments, .. }) => {
+                (format!("{strategy} {arguments}").trim_end().to_owned(), "the largest saving beyond its interval")
+            }
         };
         let hits = self.hit_rate.iter().find(|hits| hits.evidence == evidence).map(|hits| {
             let HitRate { forecasts, right, saved, savings, inside, .. } = hits;
@@ -284,8 +294,9 @@ mod tests {
         for evidence in [Evidence::Similarity, Evidence::Dependence] {
             let verdict = forecast.verdict_on(evidence);
             assert!(verdict.considered.iter().any(|expected| expected.strategy == Strategy::MixAdaptive), "{evidence}");
-            assert_eq!(forecast.expects(Strategy::GstReverse, evidence), None);
-            assert!(forecast.expects(Strategy::MixAdaptive, evidence).is_some_and(|text| verdict.sentences.contains(&text)));
+            assert_eq!(forecast.expects(Strategy::GstReverse, false, evidence), None);
+            let mixed = forecast.expects(Strategy::MixAdaptive, false, evidence);
+            assert!(mixed.is_some_and(|text| verdict.sentences.contains(&text)));
         }
         for Expected { worlds, mean, low, high, least, most, .. } in &forecast.expected {
             assert!(*worlds >= 3 && low <= mean && mean <= high && least <= most && *most < 1.0);
@@ -315,6 +326,11 @@ mod tests {
         assert!(sentence.ends_with("right order; told an order that is not there +1 %, with random groups -25 %."), "{sentence}");
         forecast.expected[0].low = 0.01;
         assert_eq!(of(&forecast), Strategy::GstProgressive);
+        let advice = forecast.verdict_on(Evidence::Similarity).sentences.pop().unwrap();
+        assert!(advice.starts_with("Strategy: gst-progressive --early-share 0.1 (nothing says"), "{advice}");
+        forecast.expected[1].arguments = "--check-order 0.1".into();
+        assert_eq!(forecast.expects(Strategy::MixAdaptive, false, Evidence::Similarity), None);
+        assert!(forecast.expects(Strategy::MixAdaptive, true, Evidence::Similarity).is_some());
         forecast.expected.clear();
         assert_eq!(of(&forecast), Strategy::MixAll);
     }

@@ -72,13 +72,18 @@ pub(crate) struct Chosen {
     pub(crate) at_edge: bool,
 }
 
-/// The sweep as an experiment of its own: an arm for each strategy and rate.
+/// The strategies that choose a rate: those whose arm does not say one.
+fn choosers(settings: &Settings) -> impl Iterator<Item = &String> {
+    settings.strategies.iter().filter(|strategy| settings.arm(strategy).learning_rate.is_none())
+}
+
+/// The sweep as an experiment of its own: an arm for each of these strategies and each rate.
 pub(crate) fn experiment(settings: &Settings, sweep: &Sweep) -> Settings {
     let mut swept = settings.clone();
     swept.sweep = None;
     swept.strategies.clear();
     (swept.first_seed, swept.seeds) = (sweep.first_seed, sweep.seeds);
-    for strategy in &settings.strategies {
+    for strategy in choosers(settings) {
         for (index, rate) in sweep.learning_rates.iter().enumerate() {
             let mut arm = settings.arm(strategy);
             arm.learning_rate = Some(*rate);
@@ -100,7 +105,7 @@ fn name(strategy: &str, index: usize) -> String {
 /// Reads what the sweep in `folder` came to, on the validation split only, and writes `sweep.json` there.
 pub(crate) fn choose(folder: &Path, settings: &Settings, sweep: &Sweep) -> Result<Choice> {
     let mut strategies = BTreeMap::new();
-    for strategy in &settings.strategies {
+    for strategy in choosers(settings) {
         let mut tried = Vec::new();
         for (index, rate) in sweep.learning_rates.iter().enumerate() {
             let mut sum = 0.0;
@@ -167,6 +172,7 @@ impl fmt::Display for Choice {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::Arm;
     use super::*;
 
     fn settings() -> Settings {
@@ -187,6 +193,13 @@ mod tests {
             assert_eq!(rates, [1e-3, 3e-3, 9e-3], "{strategy}");
             assert_eq!(swept.arm(&name(strategy, 1)).strategy, *strategy);
         }
+        let mut told = settings.clone();
+        told.arms.insert("mix-all".into(), Arm { strategy: "mix-all".into(), learning_rate: Some(1e-12), ..Arm::default() });
+        let swept = experiment(&told, told.sweep.as_ref().unwrap());
+        assert!(
+            swept.strategies.iter().all(|name| name.starts_with("gst-progressive")),
+            "an arm with a rate of its own keeps it"
+        );
         let mut overlapping = settings;
         overlapping.sweep.as_mut().unwrap().first_seed = 0;
         assert!(overlapping.check().unwrap_err().to_string().contains("seed 0 is swept and judged"));

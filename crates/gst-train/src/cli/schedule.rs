@@ -179,7 +179,7 @@ impl ScheduleArgs {
             return Ok(None);
         }
         let start = Start::of(self.settings.config(shared)?.is_pretrained());
-        Ok(Forecast::built_in(start)?.expects(self.strategy, Evidence::Dependence))
+        Ok(Forecast::built_in(start)?.expects(self.strategy, self.check_order.is_some(), Evidence::Dependence))
     }
 
     #[cfg(not(feature = "model"))]

@@ -38,7 +38,7 @@ fn rule() -> PlateauRule {
 }
 
 fn evaluation(step: u64, losses: [f64; 4]) -> Evaluation {
-    Evaluation { step, losses: losses.map(Some).to_vec() }
+    Evaluation { step, losses: losses.map(Some).to_vec(), learned: losses.map(|loss| Some(1.0 - loss)).to_vec() }
 }
 
 /// Trains nothing: asks for a decision every 50 steps, with the losses of `losses(step)`, and takes what comes.
@@ -164,20 +164,21 @@ fn an_order_that_does_not_show_is_given_up() {
     let ahead = [("all datasets, group 1 ahead", 150), ("all datasets, group 2 ahead", 150), ("groups 1..3", 600)];
     assert_eq!(names(&planned), [&[("all datasets, order unproven", 100)], &ahead[..]].concat());
     assert_eq!(planned.stages[0].weights, [4, 3, 2, 1], "as mix-all");
-    // Every dataset goes on learning; the first group alone has begun by step 100, or they all have.
+    // Every dataset goes on learning; by step 100 the first group alone has begun, or they all have. Here 1 − loss is what is learned.
     let falling = |step: u64| 100.0 / (100 + step) as f64;
     let (followed, _) =
-        run(&planned, |step| [falling(step), falling(step.max(100)), 2.0 * falling(step.max(100)), 0.9 + falling(step)]);
+        run(&planned, |step| [falling(step), 1.0, 2.0, 0.5 + falling(step)].map(|loss| loss * 0.97_f64.powf(step as f64 / 50.0)));
     assert_eq!(changes(&followed), []);
     let (given_up, record) = run(&planned, |step| [falling(step); 4]);
     assert_eq!(changes(&given_up), [(100, "mix-all")]);
     assert_eq!(names(&given_up), [("all datasets, order unproven", 100), ("all datasets", 900)]);
-    assert!(given_up.decisions[0].reason.contains("by 50.0 % on the first group and by 50.0 %"), "{:?}", given_up.decisions);
+    assert!(given_up.decisions[0].reason.contains("0.50 of the first group is learned and 0.50"), "{:?}", given_up.decisions);
     assert_eq!(planned.replay(&given_up.decisions).unwrap(), given_up);
     assert_eq!(planned.decide(&record[..2]).unwrap(), None, "at step 50 the mix is not over");
-    // Without two evaluations nothing shows the order; the check comes with the first evaluation after the mix.
-    let late = planned.decide(&[evaluation(120, [1.0; 4])]).unwrap().unwrap();
+    // The check comes with the first evaluation after the mix; losses alone do not show the order.
+    let late = planned.decide(&[Evaluation { learned: Vec::new(), ..evaluation(120, [0.5, 1.0, 1.0, 1.0]) }]).unwrap().unwrap();
     assert_eq!((late.step, late.change), (120, Change::MixAll));
+    assert!(late.reason.contains("does not say what is learned"), "{}", late.reason);
     // Held back, the groups come in after the mix all the same.
     let held_back = asked(Some(0.0));
     assert_eq!(names(&held_back)[1..], [("groups 1..1", 150), ("groups 1..2", 150), ("groups 1..3", 600)]);
@@ -288,16 +289,19 @@ fn decisions_that_do_not_fit_are_refused() {
 fn records_that_do_not_fit_are_refused() {
     let planned = schedule(Strategy::GstAdaptive, AdaptiveParams::default());
     for record in [
-        vec![Evaluation { step: 0, losses: vec![None; 3] }],
+        vec![Evaluation { losses: vec![None; 3], ..Evaluation::default() }],
+        vec![Evaluation { learned: vec![Some(0.5)], ..evaluation(0, [1.0; 4]) }],
         vec![evaluation(50, [1.0; 4]), evaluation(50, [1.0; 4])],
         vec![evaluation(1001, [1.0; 4])],
     ] {
         assert!(matches!(planned.decide(&record), Err(ScheduleError::BadEvaluation { .. })), "{record:?}");
     }
-    let none = Evaluation { step: 50, losses: vec![None, Some(f64::NAN), None, Some(f64::INFINITY)] };
+    let losses = vec![None, Some(f64::NAN), None, Some(f64::INFINITY)];
+    let none = Evaluation { step: 50, losses, learned: Vec::new() };
     assert_eq!(planned.decide(&[none]).unwrap(), None);
     let named = Evaluation::from_named(5, &planned, [("d2", 1.5), ("unknown", 9.0)]);
-    assert_eq!(named.losses, [None, None, Some(1.5), None]);
+    assert_eq!((named.losses.as_slice(), named.learned.is_empty()), ([None, None, Some(1.5), None].as_slice(), true));
+    assert_eq!(named.with_learned(&planned, [("d0", -0.1), ("d1", f64::NAN)]).learned, [Some(-0.1), None, None, None]);
 }
 
 #[test]
@@ -314,6 +318,10 @@ fn rules_out_of_range_are_refused() {
     check(AdaptiveParams { reweight: ReweightRule { after: 1.0, ..ReweightRule::default() }, ..AdaptiveParams::default() });
     check(AdaptiveParams { transfer: Some(TransferRule { min_ratio: f64::INFINITY }), ..AdaptiveParams::default() });
     check(AdaptiveParams { order: Some(OrderRule { after: 1.0, ..OrderRule::default() }), ..AdaptiveParams::default() });
+    check(AdaptiveParams {
+        order: Some(OrderRule { max_others: f64::NAN, ..OrderRule::default() }),
+        ..AdaptiveParams::default()
+    });
     check(AdaptiveParams { order: Some(OrderRule { min_lead: f64::NAN, ..OrderRule::default() }), ..AdaptiveParams::default() });
     let reference = ReweightRule { reference: Some(vec![1.0]), ..ReweightRule::default() };
     let params = ScheduleParams {

@@ -31,6 +31,14 @@ pub struct DatasetScores {
     pub records: usize,
 }
 
+impl DatasetScores {
+    /// The share of exact matches, 0 at that of the most frequent answer and 1 where all are right; NaN where that answer is always right.
+    #[must_use]
+    pub fn learned(&self) -> f64 {
+        (self.exact_match - self.majority) / (1.0 - self.majority)
+    }
+}
+
 /// Means over datasets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Means {

@@ -100,7 +100,8 @@ impl<'a> Plan<'a> {
     /// Takes the decisions that the evaluation after `at` steps asks for; true if there was one.
     pub(crate) fn evaluated(&mut self, at: u64, scores: &Evaluation) -> Result<bool, TrainError> {
         let losses = scores.datasets.iter().map(|(name, scores)| (name.as_str(), scores.loss));
-        self.evaluations.push(Record::from_named(at, &self.schedule, losses));
+        let learned = scores.datasets.iter().map(|(name, scores)| (name.as_str(), scores.learned()));
+        self.evaluations.push(Record::from_named(at, &self.schedule, losses).with_learned(&self.schedule, learned));
         let mut decided = false;
         while let Some(decision) = self.schedule.decide(&self.evaluations)? {
             self.schedule = self.schedule.apply(&decision)?;

@@ -1,8 +1,9 @@
 //! From recorded evaluations to the next decision.
 
 use super::evaluation::{self, Evaluation};
+use super::order::{Learned, OrderRule};
 use super::reweight::{excess_loss, follow, half_learned, learning_progress, share_in_groups};
-use super::{Change, Decision, OrderRule, Policy, ReweightBy, ReweightRule, TransferRule};
+use super::{Change, Decision, Policy, ReweightBy, ReweightRule, TransferRule};
 use crate::weighting::integers;
 use crate::{Schedule, ScheduleError, Stage};
 
@@ -91,17 +92,16 @@ impl Schedule {
 
     /// Why the order is given up, if the mix of everything that came first does not show it.
     fn without_order(&self, rule: &OrderRule, shares: &[f64], evaluations: &[Evaluation]) -> Option<String> {
-        let (from, to) = (evaluations.first()?.step, evaluations.last()?.step);
-        let Some(drops) = OrderRule::measure(self.groups.first()?, shares, evaluations) else {
-            return Some(format!("by step {to} no two evaluations show what the first group has learned"));
+        let last = evaluations.last()?;
+        let Some(learned) = OrderRule::measure(self.groups.first()?, shares, last) else {
+            return Some(format!("the evaluation after step {} does not say what is learned of the groups", last.step));
         };
-        (!rule.shows(&drops)).then(|| {
+        (!rule.shows(&learned)).then(|| {
+            let (OrderRule { min_lead, max_others, .. }, Learned { first, others }) = (rule, learned);
             format!(
-                "steps {from} to {to}, everything mixed: loss fell by {:.1} % on the first group and by {:.1} % on the others, which shows no order \
-                 (least lead {:.1} %)",
-                drops.inside * 100.0,
-                drops.outside * 100.0,
-                rule.min_lead * 100.0
+                "after {} steps of everything mixed {first:.2} of the first group is learned and {others:.2} of the others, which shows no order (that \
+                 takes {min_lead} more, and {max_others} of the others at most)",
+                last.step
             )
         })
     }

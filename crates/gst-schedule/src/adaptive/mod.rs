@@ -22,7 +22,7 @@ mod transfer;
 
 pub use decision::{Change, Decision};
 pub use evaluation::Evaluation;
-pub use order::OrderRule;
+pub use order::{Learned, OrderRule};
 pub use plateau::{Plateau, PlateauRule};
 pub use reweight::{ReweightBy, ReweightRule};
 pub use transfer::{Transfer, TransferRule};

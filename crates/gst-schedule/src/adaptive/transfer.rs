@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn transfer() {
-        let evaluation = |step, losses: [f64; 3]| Evaluation { step, losses: losses.map(Some).to_vec() };
+        let evaluation = |step, losses: [f64; 3]| Evaluation { step, losses: losses.map(Some).to_vec(), ..Evaluation::default() };
         let check = |after: [f64; 3], pays: bool| {
             let shares = [0.5, 0.25, 0.25];
             let before = evaluation(0, [2.0, 2.0, 2.0]);
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn unknown_losses_measure_nothing() {
-        let known = Evaluation { step: 0, losses: vec![Some(1.0), None] };
+        let known = Evaluation { step: 0, losses: vec![Some(1.0), None], ..Evaluation::default() };
         assert_eq!(TransferRule::measure(&[0], &[1], &[0.5, 0.5], &known, &known), None);
         assert_eq!(TransferRule::measure(&[0], &[7], &[0.5, 0.5], &known, &known), None);
     }

@@ -98,7 +98,7 @@ mod tests {
             cost: Cost::default(),
             data_wait_seconds: 0.0,
             evaluation_seconds: 1.0,
-            evaluations: vec![Record { step: 4, losses: vec![None, Some(1.0)] }],
+            evaluations: vec![Record { step: 4, losses: vec![None, Some(1.0)], learned: vec![None, Some(-0.25)] }],
             kept: vec![(scores.clone(), scores)],
             scores: Scores::default(),
             ledger,

@@ -81,8 +81,8 @@ pub(crate) struct ScheduleArgs {
     /// One signal for all datasets of a group, the mean of theirs; takes a grouping.
     #[arg(long)]
     reweight_shared: bool,
-    /// Share of the steps in which gst-adaptive mixes everything first; unless the first group learns sooner than the others by then, the order
-    /// that it was told is given up for mix-all [default: it believes the order; 0.1 where no share is given].
+    /// Share of the steps in which gst-adaptive mixes everything first; unless the first group has begun to be learned by then and the others have
+    /// not, the order that it was told is given up for mix-all [default: it believes the order; 0.1 where no share is given].
     #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "0.1")]
     check_order: Option<f64>,
     /// At each stage start, gst-adaptive measures the affinity of what is not yet in and groups it anew.

@@ -121,8 +121,11 @@ fn carried(
 ) -> RunState {
     let name = |index: usize| before.datasets.get(index).map_or("", |facts| facts.name.as_str());
     let renamed = |record: &Record| {
-        let losses = record.losses.iter().enumerate().filter_map(|(index, &loss)| Some((name(index), loss?)));
-        Record::from_named(record.step, after, losses)
+        let named = |values: &[Option<f64>]| -> Vec<(&str, f64)> {
+            values.iter().enumerate().filter_map(|(index, &value)| Some((name(index), value?))).collect()
+        };
+        let (losses, learned) = (named(&record.losses), named(&record.learned));
+        Record::from_named(record.step, after, losses).with_learned(after, learned)
     };
     let evaluations = state.evaluations.iter().map(renamed).collect();
     // A run that had stopped improving would otherwise end again before its first step.

@@ -160,7 +160,8 @@ pub struct Provenance {
 pub struct Verdict {
     /// What was known.
     pub evidence: Evidence,
-    /// The strategy with the largest mean saving of those whose interval lies above 0; else `mix-all`.
+    /// The strategy with the largest mean saving of those whose interval lies above 0, if advice saved at least half of it on worlds left out; else
+    /// `mix-all`.
     pub strategy: Strategy,
     /// The entries that were chosen from, largest mean first.
     pub considered: Vec<Expected>,
@@ -194,10 +195,11 @@ impl Forecast {
         let mut considered: Vec<Expected> =
             self.expected.iter().filter(|expected| expected.evidence == evidence).cloned().collect();
         considered.sort_by(|a, b| b.mean.total_cmp(&a.mean));
-        let advised = considered.iter().find(|expected| expected.low > 0.0);
+        let promising = considered.iter().find(|expected| expected.low > 0.0);
+        let advised = promising.filter(|expected| self.holds(expected));
         let strategy = advised.map_or(Strategy::MixAll, |expected| expected.strategy);
         let mut sentences: Vec<String> = considered.iter().map(|expected| self.sentence(expected)).collect();
-        sentences.push(self.chosen(advised, evidence));
+        sentences.push(self.chosen(promising, advised, evidence));
         Verdict { evidence, strategy, considered, sentences }
     }
 
@@ -230,12 +232,21 @@ impl Forecast {
         sentence
     }
 
-    fn chosen(&self, advised: Option<&Expected>, evidence: Evidence) -> String {
+    /// Whether advice has saved at least half of this on worlds left out: else the table promises what it cannot find again.
+    fn holds(&self, expected: &Expected) -> bool {
+        let left_out = self.hit_rate.iter().find(|hits| hits.evidence == expected.evidence);
+        left_out.is_some_and(|hits| hits.saved >= 0.5 * expected.mean)
+    }
+
+    fn chosen(&self, promising: Option<&Expected>, advised: Option<&Expected>, evidence: Evidence) -> String {
         let known = match evidence {
             Evidence::Similarity => "nothing says which datasets prepare others",
             Evidence::Dependence => "if the order you gave is one of dependence",
         };
         let (strategy, why) = match advised {
+            None if promising.is_some() => {
+                (Strategy::MixAll.to_string(), "what others saved was not found again on worlds left out")
+            }
             None => (Strategy::MixAll.to_string(), "no other has saved beyond its interval"),
             Some(Expected { strategy, arguments, .. }) => {
                 (format!("{strategy} {arguments}").trim_end().to_owned(), "the largest saving beyond its interval")
@@ -312,6 +323,11 @@ mod tests {
         let mut forecast = Forecast::built_in(Start::Scratch).unwrap();
         let of = |forecast: &Forecast| forecast.verdict_on(Evidence::Similarity).strategy;
         forecast.expected = vec![expected(Strategy::GstProgressive, 0.3, -0.01), expected(Strategy::MixAdaptive, 0.1, 0.05)];
+        forecast.hit_rate.iter_mut().for_each(|hits| hits.saved = 0.04);
+        assert_eq!(of(&forecast), Strategy::MixAll, "less than half of it on worlds left out");
+        let advice = forecast.verdict_on(Evidence::Similarity).sentences.pop().unwrap();
+        assert!(advice.contains("was not found again on worlds left out") && advice.contains("saved +4 %"), "{advice}");
+        forecast.hit_rate.iter_mut().for_each(|hits| hits.saved = 0.3);
         assert_eq!(of(&forecast), Strategy::MixAdaptive);
         let verdict = forecast.verdict_on(Evidence::Similarity);
         assert!(verdict.sentences[0].starts_with("Expected of gst-progressive: +30 %"), "{:?}", verdict.sentences);

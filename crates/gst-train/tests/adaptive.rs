@@ -77,6 +77,10 @@ fn groups_of_ones_own_need_no_probe() {
 #[test]
 fn an_order_is_asked_of_the_run() {
     let bench = Bench::new();
+    let without_share =
+        "--strategy gst-adaptive --steps 20 --batch-size 8 --partition vowel,pitch_class;event_count;noise_colour --check-order";
+    bench.ok(&format!("schedule --data data --only {FOUR} --out planned.json {without_share}"));
+    assert_eq!(schedule(&bench, "planned.json").stages[0].steps, 2, "a tenth");
     for (run, partition) in
         [("one", "vowel,pitch_class;event_count;noise_colour"), ("other", "noise_colour;event_count;vowel,pitch_class")]
     {
@@ -98,7 +102,12 @@ fn an_order_is_asked_of_the_run() {
             sum / weight
         };
         let shows = OrderRule::default().shows(&Learned { first: learned(true), others: learned(false) });
-        let given_up = decisions(&bench, run).iter().any(|line| line["change"] == "mix-all" && line["step"] == 10);
-        assert_eq!(given_up, !shows, "{partition}");
+        let given_up = decisions(&bench, run).into_iter().find(|line| line["change"] == "mix-all" && line["step"] == 10);
+        assert_eq!(given_up.is_some(), !shows, "{partition}");
+        if let Some(decision) = given_up {
+            let (first, others) = (learned(true), learned(false));
+            let says = format!("{first:.2} of the first group is learned and {others:.2} of the others");
+            assert!(decision["reason"].as_str().unwrap().contains(&says), "{decision}: not {says}");
+        }
     }
 }

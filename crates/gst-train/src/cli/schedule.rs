@@ -82,9 +82,9 @@ pub(crate) struct ScheduleArgs {
     #[arg(long)]
     reweight_shared: bool,
     /// Share of the steps in which gst-adaptive mixes everything first; unless the first group has begun to be learned by then and the others have
-    /// not, the order that it was told is given up for mix-all [default: it believes the order; 0.1 where no share is given].
-    #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "0.1")]
-    check_order: Option<f64>,
+    /// not, the order that it was told is given up for mix-all [default: it believes the order; a tenth where no share is given].
+    #[arg(long, value_name = "SHARE")]
+    check_order: Option<Option<f64>>,
     /// At each stage start, gst-adaptive measures the affinity of what is not yet in and groups it anew.
     #[arg(long)]
     regroup: bool,
@@ -114,7 +114,10 @@ impl ScheduleArgs {
                     shared: self.reweight_shared,
                     ..ReweightRule::default()
                 },
-                order: self.check_order.map(|after| OrderRule { after, ..OrderRule::default() }),
+                order: self.check_order.map(|share| {
+                    let rule = OrderRule::default();
+                    OrderRule { after: share.unwrap_or(rule.after), ..rule }
+                }),
                 regroup: self.regroup,
                 ..AdaptiveParams::default()
             },

@@ -5,6 +5,7 @@ mod golden;
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
@@ -111,8 +112,24 @@ dropout = 0.0
 targets = ["q_proj", "v_proj"]
 "#;
 
-/// A folder of checkpoints: the golden Whisper, a random language model, a tokenizer trained on a few words.
-fn checkpoints() -> tempfile::TempDir {
+/// A folder of checkpoints, for one test at a time: on the CPU Burn draws weights and masks from one generator for the whole
+/// process, so what a seed gives holds only while nobody else draws.
+struct Checkpoints {
+    root: tempfile::TempDir,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Checkpoints {
+    fn path(&self) -> &Path {
+        self.root.path()
+    }
+}
+
+/// The golden Whisper, a random language model, a tokenizer trained on a few words.
+fn checkpoints() -> Checkpoints {
+    static TURN: Mutex<()> = Mutex::new(());
+    // A test that failed has failed: the others take their turns.
+    let alone = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let root = tempfile::tempdir().unwrap();
     for part in ["whisper", "lm"] {
         std::fs::create_dir(root.path().join(part)).unwrap();
@@ -132,7 +149,7 @@ fn checkpoints() -> tempfile::TempDir {
     let model = LanguageModel::new(LmConfig::read(&lm).unwrap(), &device);
     // Its parameters are named and laid out as in published checkpoints.
     weights::save(&model, &lm.join("model.safetensors")).unwrap();
-    root
+    Checkpoints { root, _alone: alone }
 }
 
 fn tiny(root: &Path, device: &Device) -> Pretrained {
@@ -245,7 +262,7 @@ fn gradients(model: &PretrainedAudioLm, batch: &Batch) -> Vec<(String, Vec<f32>)
 fn layers_run_again_give_the_same_gradients() {
     let root = checkpoints();
     let device = Device::flex().autodiff();
-    // Nothing in it drops out: draws of other tests in this process do not matter. `gst-train` holds runs with dropout to the bit.
+    // Nothing in it drops out: the two would draw other masks. `gst-train` holds runs with dropout to the bit.
     let head = TINY.split("[bridge]").next().unwrap();
     let tail = TINY.split("[language_model]").nth(1).unwrap();
     let preset = |recompute: bool| {

@@ -176,6 +176,8 @@ pub(crate) struct Judged {
     pub(crate) arm: String,
     /// Of samples, the probe counted, to each share of [`SHARES`]; `None` where neither run got there.
     pub(crate) savings: Vec<Option<Saving>>,
+    /// The saving to 95 % against the baseline's run of the same seed alone: same first weights, same order inside each dataset.
+    pub(crate) same_seed: Option<Saving>,
     /// The saving to 95 % if the probe cost nothing: what it would be in a run so long that the probe does not count.
     pub(crate) uncharged: Option<Saving>,
     /// Mean validation accuracy over all steps of the longest run minus the mean of the baseline's, weighted.
@@ -237,11 +239,10 @@ impl Map {
                 let tests: Option<Vec<f64>> =
                     if arm == NULL { vec![base] } else { vec![base, null] }.iter().map(|row| row.test_weighted).collect();
                 let tested = tests.and_then(|tests| mean(&tests));
-                let saving_after = |before: Cost, share: f64| {
+                let saving_of = |others: &[Trial<'_>], before: Cost, share: f64| {
                     let trial = Trial { seed: 0, curve: &curve, before };
                     saving(&trial, others, target(&pair, share)?, Unit::Samples)
                 };
-                let charged = |share: &f64| saving_after(before, *share);
                 let ends = [&curve, &base_curve, &null_curve].map(|curve| curve.last().map_or(0.0, |point| point.cost.steps));
                 let over_run = |curve: &[Point]| mean_over(curve, ends.iter().copied().fold(0.0, f64::max));
                 let others_over_run: Option<Vec<f64>> = others.iter().map(|trial| over_run(trial.curve)).collect();
@@ -249,8 +250,9 @@ impl Map {
                 map.judged.push(Judged {
                     knobs: world.knobs,
                     world: world.seed,
-                    savings: SHARES.iter().map(charged).collect(),
-                    uncharged: saving_after(Cost::default(), SHARES[MAIN]),
+                    savings: SHARES.iter().map(|share| saving_of(others, before, *share)).collect(),
+                    same_seed: saving_of(&pair[..1], before, SHARES[MAIN]),
+                    uncharged: saving_of(others, Cost::default(), SHARES[MAIN]),
                     over_run: over_run(&curve).zip(others_over_run).map(|(own, other)| own - other),
                     test_difference: row.test_weighted.zip(tested).map(|(own, other)| own - other),
                     arm,
@@ -323,6 +325,16 @@ mod tests {
         assert!((mean_over(&crowded, 100.0).unwrap() - 0.5).abs() < 1e-12);
         assert_eq!(mean_over(&[point(50.0, 0.4)], 100.0), Some(0.4));
         assert_eq!((mean_over(&[], 100.0), mean_over(&even, 0.0)), (None, None));
+    }
+
+    #[test]
+    fn a_run_that_is_the_baselines_saves_nothing_against_its_own_seed() {
+        let (slow, fast) = ([0.0, 0.2, 0.4, 0.6, 0.8, 0.8, 0.8, 0.8], [0.0, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8]);
+        let rows = [row("mix-all", 1, 1.0, &fast), row("null", 1, 1.0, &slow), row("gst", 1, 1.0, &fast)];
+        let map = Map::of(&rows, &Choices::fixed("mix-all", BTreeMap::new()), &["gst".into()]).unwrap();
+        let gst = map.of_arm("gst", |_| true).next().unwrap();
+        assert_eq!(gst.same_seed.unwrap().saving, 0.0);
+        assert!(gst.savings[MAIN].unwrap().saving > 0.1, "the mean of two runs of the baseline is later than the faster one");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::report::interval::{Interval, mean};
 use crate::report::number::{percent, signed};
 use crate::report::page::{Part, markdown};
 use crate::report::rates::rates;
+use crate::report::saving::Saving;
 use crate::report::table::{Cell, Table};
 
 /// What was written.
@@ -34,6 +35,7 @@ pub(crate) fn write_report(settings: &MapSettings, path: &Path, forecast: Option
     write_whole(&folder.join(&figure.file), &figure.svg)?;
     let mut parts =
         vec![Part::Findings(findings(settings, &map, &choices)), Part::Figures(vec![figure]), Part::Table(savings(&map))];
+    parts.push(Part::Table(same_seed(&map)));
     parts.extend(uncharged(&map).map(Part::Table));
     // Not every map is one that `gst group` speaks from.
     if let Some(forecast) = forecast {
@@ -82,7 +84,7 @@ fn findings(settings: &MapSettings, map: &Map, choices: &Choices) -> Vec<String>
     if map.left_out > 0 {
         lines.push(format!("{} more worlds have rows but no finished baseline or null, and are left out.", map.left_out));
     }
-    let null = Savings::of(map.of_arm(NULL, |_| true), MAIN).values;
+    let null = Savings::of(map.of_arm(NULL, |_| true).filter_map(|judged| judged.savings[MAIN])).values;
     let (low, high) =
         null.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
     if low <= high {
@@ -96,7 +98,7 @@ fn findings(settings: &MapSettings, map: &Map, choices: &Choices) -> Vec<String>
     let both = map.corners().iter().any(dependent) && !map.corners().iter().all(dependent);
     for arm in map.arms.iter().filter(|arm| *arm != NULL) {
         let over = |name: &str, keep: &dyn Fn(&Knobs) -> bool| {
-            let savings = Savings::of(map.of_arm(arm, keep), MAIN);
+            let savings = Savings::of(map.of_arm(arm, keep).filter_map(|judged| judged.savings[MAIN]));
             savings.interval().map(|found| {
                 let (mean, low, high) = (percent(found.mean), percent(found.low), percent(found.high));
                 format!("{}{mean} {name} (95 % interval {low} to {high}, {})", savings.bound(), savings.count())
@@ -123,8 +125,8 @@ struct Savings {
 }
 
 impl Savings {
-    fn of<'a>(judged: impl Iterator<Item = &'a Judged>, share: usize) -> Self {
-        let found: Vec<_> = judged.filter_map(|judged| judged.savings.get(share).copied().flatten()).collect();
+    fn of(found: impl Iterator<Item = Saving>) -> Self {
+        let found: Vec<Saving> = found.collect();
         Self {
             values: found.iter().map(|saving| saving.saving).collect(),
             missed: found.iter().filter(|saving| saving.at_most).count(),
@@ -147,8 +149,8 @@ impl Savings {
 
 /// A mean with its interval; how many worlds, and of them those where the arm missed the target. A mean over a miss is a bound, marked ≤, and
 /// one over misses alone has no interval: what would spread is where the runs ended.
-fn saving_cell<'a>(judged: impl Iterator<Item = &'a Judged> + Clone, place: usize) -> Cell {
-    let savings = Savings::of(judged, place);
+fn saving_cell(found: impl Iterator<Item = Saving>) -> Cell {
+    let savings = Savings::of(found);
     if savings.values.is_empty() {
         return Cell::from("–");
     }
@@ -181,10 +183,31 @@ fn savings(map: &Map) -> Table {
         map,
         "Saving of samples to 95 % of the baseline’s mean best, probe charged: mean over worlds and 95 % interval by paired bootstrap.",
         &map.arms.iter().collect::<Vec<_>>(),
-        |here| saving_cell(here.iter().copied(), MAIN),
+        |here| saving_cell(here.iter().filter_map(|judged| judged.savings[MAIN])),
     );
     table.note = "Bold: the interval leaves out 0. ≤: a missed target counts with the whole run (restricted mean), so the true figure is lower; a world \
                   where neither run got there is left out. Under three worlds no interval is given."
+        .into();
+    table
+}
+
+/// What is left when an arm is held against one run of the baseline, its own twin, and not against the mean of two.
+fn same_seed(map: &Map) -> Table {
+    let mut dependences: Vec<f64> = map.corners().iter().map(|corner| corner.dependence).collect();
+    dependences.sort_by(f64::total_cmp);
+    dependences.dedup();
+    let arms: Vec<&String> = map.arms.iter().filter(|arm| *arm != NULL).collect();
+    let head = std::iter::once("dependence".to_owned()).chain(arms.iter().map(|arm| (*arm).clone())).collect();
+    let caption = "The same against the baseline’s run of the same seed alone, all worlds of a dependence together.";
+    let mut table = Table::new(caption, 1, head);
+    for dependence in dependences {
+        let here = |arm: &&String| {
+            saving_cell(map.of_arm(arm, |knobs| knobs.dependence == dependence).filter_map(|judged| judged.same_seed))
+        };
+        table.row(std::iter::once(Cell::from(dependence.to_string())).chain(arms.iter().map(here)).collect());
+    }
+    table.note = "The same first weights and order inside each dataset: a run that is the baseline’s, draw for draw, saves exactly 0 here. Targets are \
+                  those of the first table."
         .into();
     table
 }
@@ -247,8 +270,7 @@ fn shares(map: &Map) -> Table {
     for (place, target) in SHARES.iter().enumerate() {
         let mut cells = vec![Cell::from(format!("{:.0} %", 100.0 * target))];
         for arm in &map.arms {
-            let here: Vec<&Judged> = map.of_arm(arm, |_| true).collect();
-            cells.push(saving_cell(here.into_iter(), place));
+            cells.push(saving_cell(map.of_arm(arm, |_| true).filter_map(|judged| judged.savings[place])));
         }
         table.row(cells);
     }

@@ -53,7 +53,7 @@ pub enum Evidence {
 
 impl Evidence {
     /// What the order of a grouping rests on: dependence where it was given. An order that was measured does not count as known: where the right
-    /// one is known, none that `gst group` can make was right more often than chance.
+    /// one is known, those that `gst group` can make held a part of it at best.
     #[must_use]
     pub fn of(grouping: &Grouping) -> Self {
         if grouping.order == OrderBy::Given { Self::Dependence } else { Self::Similarity }

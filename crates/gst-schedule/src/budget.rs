@@ -3,6 +3,7 @@
 use crate::{MAX_STEPS, Schedule, ScheduleError, simulate};
 use gst_affinity::{Cost, DatasetFacts};
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -46,9 +47,11 @@ impl Budget {
     pub fn largest(self, plan: impl Fn(u64) -> Result<Schedule, ScheduleError>) -> Result<Schedule, ScheduleError> {
         self.check()?;
         let too_small = |reason: String| ScheduleError::BudgetTooSmall { budget: self.to_string(), reason };
-        // Steps too few for the stages cost nothing and fit; what else is wrong is found when the result is planned.
+        // Steps too few for the stages cost nothing and fit; what is wrong whatever the steps is found when the result is planned.
+        let planned = Cell::new(false);
         let fits = |steps| {
             let Ok(schedule) = plan(steps) else { return Ok(true) };
+            planned.set(true);
             self.check_facts(&schedule)?;
             simulate(&schedule).map(|simulation| self.holds(&simulation.total))
         };
@@ -64,12 +67,7 @@ impl Budget {
         if low == 0 {
             return Err(too_small("one step costs more".to_owned()));
         }
-        plan(low).map_err(|error| match error {
-            ScheduleError::TooFewSteps { .. } | ScheduleError::StagesDoNotFit { .. } | ScheduleError::RampTooLong { .. } => {
-                too_small(error.to_string())
-            }
-            other => other,
-        })
+        plan(low).map_err(|error| if planned.get() { too_small(error.to_string()) } else { error })
     }
 
     fn holds(self, cost: &Cost) -> bool {

@@ -129,7 +129,7 @@ fn outlines(
             if strategy == Strategy::GstReverse {
                 order.reverse();
             }
-            growing(groups, &order, 0, &mut outlines);
+            growing(groups, &order, &mut outlines);
             if params.order_rule().is_some() && outlines.len() > 1 {
                 outlines
                     .insert(0, Outline { name: "all datasets, order unproven".to_owned(), groups: Vec::new(), ..everything() });
@@ -139,9 +139,9 @@ fn outlines(
     Ok(outlines)
 }
 
-/// Stages that add the groups of `order` one by one, from the `first`-th on.
-fn growing(groups: &[Vec<usize>], order: &[usize], first: usize, outlines: &mut Vec<Outline>) {
-    for last in first..order.len() {
+/// Stages that add the groups of `order` one by one.
+fn growing(groups: &[Vec<usize>], order: &[usize], outlines: &mut Vec<Outline>) {
+    for last in 0..order.len() {
         let old = order[..last].iter().flat_map(|&group| groups[group].iter().copied()).collect();
         let name = format!("groups {}..{}", order[0] + 1, order[last] + 1);
         outlines.push(Outline { name, groups: order[..=last].to_vec(), old, new: groups[order[last]].clone() });

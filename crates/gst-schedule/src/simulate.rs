@@ -58,7 +58,8 @@ pub struct Use {
 /// Whatever [`Schedule::check`] finds.
 ///
 /// # Complexity
-/// O(stages · datasets), whatever the number of steps.
+/// O(stages · datasets) where every dataset was drawn shortly before, O(stages² · datasets) where each stage has others; whatever the
+/// number of steps.
 pub fn simulate(schedule: &Schedule) -> Result<Simulation, ScheduleError> {
     let draws = Draws::new(schedule)?;
     let mut before = vec![0; schedule.datasets.len()];

@@ -150,17 +150,19 @@ fn a_group_ahead_is_watched_and_followed_by_the_next() {
 /// Asks the run for the order: a first stage mixes everything, and only a first group that leads after it goes ahead.
 #[test]
 fn an_order_that_does_not_show_is_given_up() {
-    let asked = |mix_floor| {
+    let asked = |mix_floor, ramp_steps, regroup| {
+        let order = Some(OrderRule::default());
         let params = ScheduleParams {
             strategy: Strategy::GstAdaptive,
             steps: 1000,
             mix_floor,
-            adaptive: AdaptiveParams { order: Some(OrderRule::default()), plateau: rule(), ..AdaptiveParams::default() },
+            ramp_steps,
+            adaptive: AdaptiveParams { order, plateau: rule(), regroup, ..AdaptiveParams::default() },
             ..ScheduleParams::default()
         };
         Schedule::new(&datasets(), Some(&groups()), &params).unwrap()
     };
-    let planned = asked(None);
+    let planned = asked(None, 0, false);
     let ahead = [("all datasets, group 1 ahead", 150), ("all datasets, group 2 ahead", 150), ("groups 1..3", 600)];
     assert_eq!(names(&planned), [&[("all datasets, order unproven", 100)], &ahead[..]].concat());
     assert_eq!(planned.stages[0].weights, [4, 3, 2, 1], "as mix-all");
@@ -179,11 +181,37 @@ fn an_order_that_does_not_show_is_given_up() {
     let late = planned.decide(&[Evaluation { learned: Vec::new(), ..evaluation(120, [0.5, 1.0, 1.0, 1.0]) }]).unwrap().unwrap();
     assert_eq!((late.step, late.change), (120, Change::MixAll));
     assert!(late.reason.contains("does not say what is learned"), "{}", late.reason);
-    // Held back, the groups come in after the mix all the same.
-    let held_back = asked(Some(0.0));
-    assert_eq!(names(&held_back)[1..], [("groups 1..1", 150), ("groups 1..2", 150), ("groups 1..3", 600)]);
-    let (transfer, _) = run(&held_back, |step| [falling(step), 2.0, 2.0, 2.0]);
-    assert_eq!(changes(&transfer), [(250, "mix-all")], "what is to come is known after the mix");
+    // Held back, the groups come in after the mix all the same, whether the others leave at once or in a ramp.
+    for ramp_steps in [0, 20] {
+        let held_back = asked(Some(0.0), ramp_steps, false);
+        assert_eq!(names(&held_back)[1..], [("groups 1..1", 150), ("groups 1..2", 150), ("groups 1..3", 600)]);
+        let (transfer, _) = run(&held_back, |step| [falling(step), 2.0, 2.0, 2.0]);
+        assert_eq!(changes(&transfer), [(250, "mix-all")], "what is to come is known after the mix");
+    }
+    // The group that was found to lead leads: what is measured again is what comes after it.
+    let again = asked(None, 20, true);
+    assert_eq!((again.to_regroup(100), again.to_regroup(250)), (None, Some(vec![1, 2, 3])));
+    let early = Decision { step: 100, change: Change::Regroup { groups: vec![vec![0, 1, 2, 3]] }, reason: String::new() };
+    assert!(again.apply(&early).unwrap_err().to_string().contains("no start of a stage after the first group's"));
+}
+
+#[test]
+fn a_stage_is_watched_by_what_it_draws_after_its_ramp() {
+    let params = ScheduleParams {
+        strategy: Strategy::Sequential,
+        steps: 1000,
+        stage_end: Some(StageEnd::Plateau(Some(0.2))),
+        ramp_steps: 20,
+        adaptive: AdaptiveParams { plateau: rule(), ..AdaptiveParams::default() },
+        ..ScheduleParams::default()
+    };
+    let planned = Schedule::new(&datasets(), None, &params).unwrap();
+    // In the second stage the first dataset is forgotten faster than the second is learned.
+    let (resolved, _) = run(&planned, |step| {
+        let (before, since) = (step.min(200) as f64, step.saturating_sub(200) as f64);
+        [1.0 - before / 400.0 + since / 50.0, 1.0 - since / 2000.0, 1.0 - step as f64 / 2000.0, 1.0 - step as f64 / 2000.0]
+    });
+    assert_eq!(changes(&resolved), []);
 }
 
 #[test]
@@ -266,6 +294,7 @@ fn decisions_that_do_not_fit_are_refused() {
     let planned = schedule(Strategy::GstAdaptive, AdaptiveParams::default());
     let check = |schedule: &Schedule, step, change: Change, says: &str| {
         let error = schedule.apply(&Decision { step, change, reason: String::new() }).unwrap_err();
+        assert!(matches!(error, ScheduleError::BadDecision { .. }), "{error:?}");
         assert!(error.to_string().contains(says), "`{error}` does not say `{says}`");
     };
     check(&planned, 1000, Change::Advance, "the run has 1000 steps");
@@ -273,7 +302,7 @@ fn decisions_that_do_not_fit_are_refused() {
     check(&planned, 700, Change::Advance, "is the last");
     check(&planned, 50, Change::Reweight { weights: vec![1, 2] }, "2 weights for the stage's 1 datasets");
     check(&planned, 50, Change::Reweight { weights: vec![0] }, "sum of weights");
-    check(&planned, 50, Change::Regroup { groups: vec![vec![1, 2, 3]] }, "no start of a later stage");
+    check(&planned, 50, Change::Regroup { groups: vec![vec![1, 2, 3]] }, "no start of a stage after the first group's");
     check(&planned, 300, Change::Regroup { groups: vec![vec![1, 2]] }, "`d3` is in no group");
     check(&planned, 300, Change::Regroup { groups: vec![] }, "in no group");
     check(&planned, 300, Change::Regroup { groups: vec![vec![0, 1, 2, 3]] }, "is in groups 1 and 2");
@@ -283,6 +312,14 @@ fn decisions_that_do_not_fit_are_refused() {
     check(&mixed, 99, Change::MixAll, "a decision of step 100 was applied before");
     let sequential = schedule(Strategy::Sequential, AdaptiveParams::default());
     check(&sequential, 400, Change::Regroup { groups: vec![vec![1]] }, "does not introduce groups");
+    let params = ScheduleParams {
+        strategy: Strategy::GstReverse,
+        steps: 1000,
+        stage_end: Some(StageEnd::Plateau(Some(0.3))),
+        ..ScheduleParams::default()
+    };
+    let reverse = Schedule::new(&datasets(), Some(&groups()), &params).unwrap();
+    check(&reverse, 300, Change::Regroup { groups: vec![vec![1], vec![0]] }, "the first one first");
 }
 
 #[test]

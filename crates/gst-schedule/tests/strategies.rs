@@ -306,6 +306,10 @@ fn budgets_become_steps() {
     assert!(matches!(error, ScheduleError::BudgetTooSmall { .. }), "{error}");
     let error = largest(Budget::Samples(9), &data, Some(&groups)).unwrap_err();
     assert!(matches!(error, ScheduleError::BudgetTooSmall { .. }), "{error}");
+    let never = ScheduleParams { stage_end: Some(StageEnd::Share(0.5)), ..params(Strategy::StrictCycle, 1) };
+    let plan = |steps| Schedule::new(&data, Some(&groups), &ScheduleParams { steps, ..never.clone() });
+    let error = Budget::Samples(5000).largest(plan).unwrap_err();
+    assert!(matches!(error, ScheduleError::StagesDoNotFit { .. }), "it is not the budget: {error}");
     let error = largest(Budget::Tokens(5000), &data, None).unwrap_err();
     assert!(matches!(error, ScheduleError::GroupsMissing { .. }), "{error}");
     data[1].mean_tokens = 0.0;

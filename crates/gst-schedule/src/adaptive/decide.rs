@@ -37,13 +37,13 @@ impl Schedule {
         }
     }
 
-    /// The datasets to group again before step `step`: those not yet in, if the policy regroups, a stage starts there, more than one group
-    /// is to come, and it has not been done. Measure their affinity, group them, and apply a [`Change::Regroup`] of that step.
+    /// The datasets to group again before step `step`: those not yet in, if the policy regroups, a stage after the first group's starts there,
+    /// more than one group is to come, and it has not been done. Measure their affinity, group them, and apply a [`Change::Regroup`] of that step.
     #[must_use]
     pub fn to_regroup(&self, step: u64) -> Option<Vec<usize>> {
         let policy = self.policy.as_ref()?;
         let at = self.stage_at(step);
-        let starts = at > 0 && step < self.steps && self.boundaries()[at] == step;
+        let starts = at > policy.first_group() && step < self.steps && self.boundaries()[at] == step;
         let taken =
             |decision: &Decision| decision.step == step && matches!(decision.change, Change::Regroup { .. } | Change::MixAll);
         let several = self.stages.len() - at > 1;
@@ -68,8 +68,8 @@ impl Schedule {
         } else if boundaries[ended + 1] > now {
             let stage = &self.stages[ended];
             let inside = evaluations.iter().filter(|evaluation| evaluation.step >= boundaries[ended]);
-            let watched = self.ahead(stage).unwrap_or(&stage.datasets);
-            let losses: Vec<f64> = inside.filter_map(|evaluation| evaluation.mean(watched, &shares)).collect();
+            let watched = self.ahead(stage).map_or_else(|| stage.drawn(), <[usize]>::to_vec);
+            let losses: Vec<f64> = inside.filter_map(|evaluation| evaluation.mean(&watched, &shares)).collect();
             let plateau = policy.plateau.as_ref()?.reached(&losses)?;
             if ended + 1 == self.stages.len() {
                 return None;
@@ -128,7 +128,7 @@ impl Schedule {
         let last = evaluations.iter().rev().find(|evaluation| evaluation.step <= end && evaluation.step > first.step);
         let last = last.or(evaluations.last()).filter(|last| last.step > first.step)?;
         let stage = &self.stages[ended];
-        let transfer = TransferRule::measure(&stage.datasets, to_come, shares, first, last)?;
+        let transfer = TransferRule::measure(&stage.drawn(), to_come, shares, first, last)?;
         (!rule.pays(&transfer)).then(|| {
             format!(
                 "stage `{}`, steps {} to {}: loss fell by {:.1} % on its datasets and by {:.1} % on those to come, less than {} of it",

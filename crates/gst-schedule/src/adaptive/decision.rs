@@ -4,7 +4,7 @@ use super::Policy;
 use crate::plan::{ahead_name, ahead_of_all, mixture, ramp};
 use crate::schedule::check_partition;
 use crate::weighting::integers;
-use crate::{Schedule, ScheduleError, Stage};
+use crate::{Schedule, ScheduleError, Stage, Strategy};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -32,7 +32,7 @@ pub enum Change {
         /// The new integer weights.
         weights: Vec<u64>,
     },
-    /// At the start of a stage: the datasets not yet in come in as these groups, in this order, from here on.
+    /// At the start of a stage after the first group's: the datasets not yet in come in as these groups, in this order, from here on.
     Regroup {
         /// Dataset indices; together the datasets not yet in.
         groups: Vec<Vec<usize>>,
@@ -59,7 +59,8 @@ impl Schedule {
     /// steps of the run stays too.
     ///
     /// # Errors
-    /// [`ScheduleError::BadDecision`] if it does not fit: outside the run, older than one already applied, or not possible in the stage.
+    /// [`ScheduleError::BadDecision`] if it does not fit: outside the run, older than one already applied, not possible in the stage, or what
+    /// would come out is no schedule.
     pub fn apply(&self, decision: &Decision) -> Result<Self, ScheduleError> {
         let step = decision.step;
         let refuse = |reason: String| ScheduleError::BadDecision { change: decision.change.name(), step, reason };
@@ -101,22 +102,23 @@ impl Schedule {
                 }
             }
             Change::Regroup { groups } => {
-                if !self.strategy.grows() {
-                    return Err(refuse(format!("{} does not introduce groups one by one", self.strategy)));
-                }
-                if done > 0 || at == 0 {
-                    return Err(refuse("it is no start of a later stage".to_owned()));
+                // In reverse, the groups that are in are not the first ones.
+                if !self.strategy.grows() || self.strategy == Strategy::GstReverse {
+                    return Err(refuse(format!("{} does not introduce groups one by one, the first one first", self.strategy)));
                 }
                 let policy = self.policy.as_ref().ok_or_else(|| refuse("the schedule has no policy".to_owned()))?;
-                changed.regroup(at, groups, policy)?;
+                if done > 0 || at <= policy.first_group() {
+                    return Err(refuse("it is no start of a stage after the first group's".to_owned()));
+                }
+                changed.regroup(at, groups, policy).map_err(|error| refuse(error.to_string()))?;
             }
             Change::MixAll => {
                 let policy = self.policy.as_ref().ok_or_else(|| refuse("the schedule has no policy".to_owned()))?;
-                changed.mix_all(at, done, step, policy)?;
+                changed.mix_all(at, done, step, policy).map_err(|error| refuse(error.to_string()))?;
             }
         }
         changed.decisions.push(decision.clone());
-        changed.check()?;
+        changed.check().map_err(|error| refuse(error.to_string()))?;
         Ok(changed)
     }
 
@@ -195,21 +197,24 @@ impl Schedule {
         Ok(())
     }
 
-    /// The datasets that stages from `at` on bring in and earlier ones did not, in order of introduction.
+    /// The datasets of the groups that stages from `at` on bring in and earlier ones did not, in order of introduction.
+    ///
+    /// By groups, not by datasets: a stage of a group that is ahead draws from all datasets, and a ramp from those that leave.
     pub(crate) fn to_come(&self, at: usize) -> Vec<usize> {
-        let at = at.min(self.stages.len());
-        // A first stage that only looks for the order brings nothing in.
-        let first = usize::from(self.policy.as_ref().is_some_and(|policy| policy.order.is_some())).min(at);
-        let brought_in = |stage: &Stage| match self.ahead(stage) {
-            Some(_) => stage.groups.iter().flat_map(|&group| self.groups[group].iter().copied()).collect(),
-            None => stage.datasets.clone(),
-        };
-        let mut seen: HashSet<usize> = self.stages[first..at].iter().flat_map(brought_in).collect();
-        self.stages[at..].iter().flat_map(brought_in).filter(|dataset| seen.insert(*dataset)).collect()
+        let (before, from) = self.stages.split_at(at.min(self.stages.len()));
+        let groups = |stages: &[Stage]| stages.iter().flat_map(|stage| stage.groups.clone()).collect::<Vec<usize>>();
+        let mut seen: HashSet<usize> = groups(before).into_iter().collect();
+        let coming = groups(from).into_iter().filter(|group| seen.insert(*group));
+        coming.flat_map(|group| self.groups[group].iter().copied()).collect()
     }
 }
 
 impl Stage {
+    /// The datasets that it draws from after its ramp.
+    pub(super) fn drawn(&self) -> Vec<usize> {
+        self.datasets.iter().zip(&self.weights).filter(|(_, weight)| **weight > 0).map(|(dataset, _)| *dataset).collect()
+    }
+
     /// Ends the stage after `steps` steps.
     fn shorten(&mut self, steps: u64) {
         self.steps = steps;

@@ -127,6 +127,11 @@ impl Policy {
         decides.then_some(policy)
     }
 
+    /// The stage that brings the first group in: a stage that only looks for the order brings none in.
+    pub(crate) fn first_group(&self) -> usize {
+        usize::from(self.order.is_some())
+    }
+
     /// The base weights as shares, sum 1.
     pub(crate) fn shares(&self) -> Vec<f64> {
         let sum = self.weights.iter().map(|&weight| weight as f64).sum::<f64>().max(1.0);

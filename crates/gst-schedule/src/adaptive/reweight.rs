@@ -37,7 +37,7 @@ pub struct ReweightRule {
 pub enum ReweightBy {
     /// Its loss above the reference (as DoReMi, 2305.10429, which trains a reference model): what is still to be learned.
     ExcessLoss,
-    /// Its relative loss drop since the evaluation before: what is being learned.
+    /// Its relative loss drop since [`ReweightRule::every`] evaluations ago: what is being learned.
     LearningProgress,
     /// Its relative loss drop since the form of the answers was learned ([`ReweightRule::after`]), times what is left of the loss: most for
     /// what is half learned, nothing for what has not begun to be learned or is learned. Where some datasets prepare others, this
@@ -141,7 +141,7 @@ pub(crate) fn share_in_groups(base: &[f64], signal: &[Option<f64>], groups: &[Ve
     let mut shared = signal.to_vec();
     for group in groups {
         let (mut sum, mut weight) = (0.0, 0.0);
-        for (share, value) in group.iter().filter_map(|&dataset| Some((base[dataset], signal[dataset]?))) {
+        for (share, value) in group.iter().filter_map(|&dataset| Some((base[dataset], signal[dataset].filter(|value| value.is_finite())?))) {
             sum += share * value;
             weight += share;
         }
@@ -246,6 +246,7 @@ mod tests {
         let shared = share_in_groups(&[1.0, 3.0, 1.0, 1.0], &signal, &[vec![0, 1, 2]]);
         assert_eq!(shared, [Some(2.5), Some(2.5), Some(2.5), Some(5.0)]);
         assert_eq!(share_in_groups(&[1.0; 4], &[None; 4], &[vec![0, 1], vec![2, 3]]), [None; 4]);
+        assert_eq!(share_in_groups(&[1.0; 2], &[Some(3.0), Some(f64::NAN)], &[vec![0, 1]]), [Some(3.0); 2]);
     }
 
     proptest! {

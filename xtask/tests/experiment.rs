@@ -308,6 +308,19 @@ fn what_needs_a_failed_probe_is_not_tried() {
 }
 
 #[test]
+fn what_is_done_stays_when_what_it_came_from_is_gone_and_fails() {
+    let bench = Bench::new();
+    bench.succeed(&[]);
+    fs::remove_file(bench.path("out/seeds/0/affinity.json")).expect("a probe");
+    bench.fail("affinity\n");
+    bench.calls();
+    assert!(!bench.run(&[]).status.success());
+    assert_eq!(bench.calls(), ["affinity"]);
+    assert_eq!(record(&bench.path("out/runs/gst-progressive/seed-0/cell.json"))["status"], "done");
+    assert!(bench.path("out/runs/gst-progressive/seed-0/result.json").is_file());
+}
+
+#[test]
 fn ctrl_c_stops_the_child_and_leaves_a_report() {
     let bench = Bench::new();
     bench.fail("hang sequential\n");

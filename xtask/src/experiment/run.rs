@@ -11,7 +11,7 @@ use super::plan::{self, Ground, Job};
 use super::process::Interrupt;
 use super::progress::Board;
 use super::queue::Queue;
-use super::record::{Record, write_whole};
+use super::record::write_whole;
 use super::settings::Settings;
 use super::worker::{Outcome, Worker};
 use super::{fingerprint, oracle, plan::generation, sweep};
@@ -165,8 +165,7 @@ pub(crate) fn run_cells(settings: &Settings, mut worker: Worker<'_>, side_by_sid
     };
     write_whole(&worker.out.join("experiment.json"), &serde_json::to_string_pretty(&manifest)?)?;
     let failed = run_jobs(&jobs, &worker, side_by_side, board)?;
-    let is_done = |job: &&Job| Record::is_done(&worker.out.join(&job.record), &job.key, &worker.out.join(&job.result));
-    Ok(Ran { failed, done: jobs.iter().filter(is_done).map(|job| job.record.clone()).collect() })
+    Ok(Ran { failed, done: jobs.iter().filter(|job| worker.is_done(job)).map(|job| job.record.clone()).collect() })
 }
 
 /// Runs every job whose needs are met, `side_by_side` at a time; returns the labels of those that failed.
@@ -178,6 +177,11 @@ fn run_jobs(jobs: &[Job], worker: &Worker<'_>, side_by_side: usize, board: &Boar
         while !worker.interrupt.is_set() {
             let Some((index, needed)) = queue.take() else { return Ok(()) };
             let job = &jobs[index];
+            // What it waited for may have been stopped meanwhile.
+            if worker.interrupt.is_set() {
+                queue.done(index, true);
+                break;
+            }
             let outcome = match needed {
                 Some(needed) => worker.block(job, &format!("needs {}, which failed", jobs[needed].label), board),
                 None => worker.run(job, board),

@@ -347,7 +347,8 @@ impl Settings {
             bail!("data.limit and data.regime say the same thing: give one of them");
         }
         if let Some(sweep) = &self.sweep {
-            sweep.check(&self.seed_list())?;
+            let offsets = self.strategies.iter().map(|strategy| self.arm(strategy).seed_offset);
+            sweep.check(&offsets.flat_map(|offset| self.seed_list().into_iter().map(move |seed| seed + offset)).collect())?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The learning rate of every strategy, chosen on the validation split of seeds that are not judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::record::write_whole;
-use super::settings::Settings;
+use super::settings::{Arm, Settings};
 use crate::report::best_of_run;
 
 /// The learning rates that every strategy tries, and on which seeds: never those that are judged.
@@ -30,7 +30,7 @@ fn sweep_seed() -> u64 {
 
 impl Sweep {
     /// Refuses what cannot choose, and seeds that are judged.
-    pub(crate) fn check(&self, judged: &[u64]) -> Result<()> {
+    pub(crate) fn check(&self, judged: &BTreeSet<u64>) -> Result<()> {
         if self.learning_rates.is_empty() || self.learning_rates.iter().any(|rate| !(rate.is_finite() && *rate > 0.0)) {
             bail!("sweep.learning_rates: name at least one, all above 0");
         }
@@ -72,9 +72,25 @@ pub(crate) struct Chosen {
     pub(crate) at_edge: bool,
 }
 
-/// The strategies that choose a rate: those whose arm does not say one.
-fn choosers(settings: &Settings) -> impl Iterator<Item = &String> {
-    settings.strategies.iter().filter(|strategy| settings.arm(strategy).learning_rate.is_none())
+/// The strategies that choose a rate, those whose arm does not say one, each with the one that is swept for it: itself, or the first that differs
+/// from it by the seed alone, as the null does from mix-all.
+fn choosers(settings: &Settings) -> Vec<(&String, &String)> {
+    let mut swept: Vec<(Arm, &String)> = Vec::new();
+    let mut choosers = Vec::new();
+    for strategy in &settings.strategies {
+        let arm = Arm { seed_offset: 0, ..settings.arm(strategy) };
+        if arm.learning_rate.is_none() {
+            let first = swept.iter().find(|(known, _)| *known == arm).map_or(strategy, |(_, first)| *first);
+            swept.push((arm, first));
+            choosers.push((strategy, first));
+        }
+    }
+    choosers
+}
+
+/// The strategies that are swept.
+pub(crate) fn swept(settings: &Settings) -> Vec<&String> {
+    choosers(settings).into_iter().filter(|(strategy, first)| strategy == first).map(|(strategy, _)| strategy).collect()
 }
 
 /// The sweep as an experiment of its own: an arm for each of these strategies and each rate.
@@ -83,13 +99,13 @@ pub(crate) fn experiment(settings: &Settings, sweep: &Sweep) -> Settings {
     swept.sweep = None;
     swept.strategies.clear();
     (swept.first_seed, swept.seeds) = (sweep.first_seed, sweep.seeds);
-    for strategy in choosers(settings) {
+    for strategy in self::swept(settings) {
         for (index, rate) in sweep.learning_rates.iter().enumerate() {
-            let mut arm = settings.arm(strategy);
+            let mut arm = Arm { seed_offset: 0, ..settings.arm(strategy) };
             arm.learning_rate = Some(*rate);
-            // An arm has a grouping file of its own; all rates of a strategy may read the same.
+            // Each rate has a grouping file of its own.
             arm.grouping = arm.grouping.or_else(|| Some(settings.grouping.clone()));
-            let name = name(strategy, index);
+            let name = swept_name(strategy, index);
             swept.strategies.push(name.clone());
             swept.arms.insert(name, arm);
         }
@@ -98,24 +114,29 @@ pub(crate) fn experiment(settings: &Settings, sweep: &Sweep) -> Settings {
 }
 
 /// The arm of a strategy with a rate of the sweep.
-fn name(strategy: &str, index: usize) -> String {
+pub(crate) fn swept_name(strategy: &str, index: usize) -> String {
     format!("{strategy}.rate-{index}")
 }
 
 /// Reads what the sweep in `folder` came to, on the validation split only, and writes `sweep.json` there.
 pub(crate) fn choose(folder: &Path, settings: &Settings, sweep: &Sweep) -> Result<Choice> {
     let mut strategies = BTreeMap::new();
-    for strategy in choosers(settings) {
+    for strategy in swept(settings) {
         let mut tried = Vec::new();
         for (index, rate) in sweep.learning_rates.iter().enumerate() {
             let mut sum = 0.0;
             for seed in sweep.seed_list() {
-                let run = folder.join("runs").join(name(strategy, index)).join(format!("seed-{seed}"));
+                let run = folder.join("runs").join(swept_name(strategy, index)).join(format!("seed-{seed}"));
                 sum += best_of_run(&run).with_context(|| format!("the sweep of {strategy}"))?;
             }
             tried.push((*rate, sum / sweep.seeds as f64));
         }
         strategies.insert(strategy.clone(), Chosen::of(tried));
+    }
+    for (strategy, first) in choosers(settings) {
+        if let Some(chosen) = strategies.get(first).cloned() {
+            strategies.insert(strategy.clone(), chosen);
+        }
     }
     let choice = Choice { strategies };
     write_whole(&folder.join(FILE), &serde_json::to_string_pretty(&choice)?)?;
@@ -172,7 +193,6 @@ impl fmt::Display for Choice {
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::Arm;
     use super::*;
 
     fn settings() -> Settings {
@@ -189,9 +209,9 @@ mod tests {
         assert_eq!(swept.strategies.len(), 6);
         assert_eq!(swept.seed_list(), [1000, 1001]);
         for strategy in &settings.strategies {
-            let rates: Vec<_> = (0..3).map(|index| swept.arm(&name(strategy, index)).learning_rate.unwrap()).collect();
+            let rates: Vec<_> = (0..3).map(|index| swept.arm(&swept_name(strategy, index)).learning_rate.unwrap()).collect();
             assert_eq!(rates, [1e-3, 3e-3, 9e-3], "{strategy}");
-            assert_eq!(swept.arm(&name(strategy, 1)).strategy, *strategy);
+            assert_eq!(swept.arm(&swept_name(strategy, 1)).strategy, *strategy);
         }
         let mut told = settings.clone();
         told.arms.insert("mix-all".into(), Arm { strategy: "mix-all".into(), learning_rate: Some(1e-12), ..Arm::default() });
@@ -200,6 +220,15 @@ mod tests {
             swept.strategies.iter().all(|name| name.starts_with("gst-progressive")),
             "an arm with a rate of its own keeps it"
         );
+        let mut null = settings.clone();
+        null.strategies.push("null".into());
+        null.arms.insert("null".into(), Arm { strategy: "mix-all".into(), seed_offset: 500, ..Arm::default() });
+        let swept = experiment(&null, null.sweep.as_ref().unwrap());
+        assert_eq!(swept.strategies.len(), 6, "the null takes the rate of what it is the null of");
+        assert!(choosers(&null).contains(&(&"null".to_owned(), &"mix-all".to_owned())));
+        null.check().unwrap();
+        null.sweep.as_mut().unwrap().first_seed = 500;
+        assert!(null.check().unwrap_err().to_string().contains("seed 500 is swept and judged"));
         let mut overlapping = settings;
         overlapping.sweep.as_mut().unwrap().first_seed = 0;
         assert!(overlapping.check().unwrap_err().to_string().contains("seed 0 is swept and judged"));
@@ -207,12 +236,12 @@ mod tests {
 
     #[test]
     fn the_best_on_validation_is_chosen_whatever_the_test_split_says() {
-        let settings = settings();
+        let mut settings = settings();
         let folder = tempfile::tempdir().unwrap();
         for (strategy, values) in [("mix-all", [0.2, 0.6, 0.4]), ("gst-progressive", [0.7, 0.5, 0.1])] {
             for (index, value) in values.into_iter().enumerate() {
                 for seed in [1000, 1001] {
-                    let run = folder.path().join("runs").join(name(strategy, index)).join(format!("seed-{seed}"));
+                    let run = folder.path().join("runs").join(swept_name(strategy, index)).join(format!("seed-{seed}"));
                     let line = |split: &str, step: u64, value: f64| {
                         let weighted = serde_json::json!({ "token_accuracy": value });
                         serde_json::json!({ "event": "evaluation", "split": split, "step": step, "samples": step, "weighted": weighted })
@@ -222,7 +251,29 @@ mod tests {
                 }
             }
         }
+        // One model a dataset: what each reached on its own dataset is no curve of one run.
+        settings.strategies.push("individual".into());
+        for (index, joined) in [0.3, 0.1, 0.2].into_iter().enumerate() {
+            for seed in [1000, 1001] {
+                let run = folder.path().join("runs").join(swept_name("individual", index)).join(format!("seed-{seed}"));
+                let stage = serde_json::json!({ "datasets": [0], "weights": [1], "steps": 5, "reset": true });
+                let head = |format: &str, mut body: serde_json::Value| {
+                    body["format"] = format.into();
+                    body["version"] = 1.into();
+                    body.to_string()
+                };
+                let schedule = serde_json::json!({ "batch_size": 8, "datasets": [{ "name": "a" }], "stages": [stage, stage] });
+                write_whole(&run.join("schedule.json"), &head("gst-schedule", schedule)).unwrap();
+                let score = |accuracy: f64| serde_json::json!({ "weighted": { "token_accuracy": accuracy } });
+                let result = serde_json::json!({ "cost": {}, "test": score(0.9), "validation": score(joined) });
+                write_whole(&run.join("result.json"), &head("gst-result", result)).unwrap();
+                let alone = serde_json::json!({ "event": "evaluation", "split": "validation", "step": 5, "samples": 40, "weighted": { "token_accuracy": 1.0 } });
+                write_whole(&run.join("metrics.jsonl"), &format!("{alone}\n")).unwrap();
+            }
+        }
         let choice = choose(folder.path(), &settings, settings.sweep.as_ref().unwrap()).unwrap();
+        let individual = &choice.strategies["individual"];
+        assert_eq!((individual.learning_rate, individual.tried[0].1), (1e-3, 0.3));
         let (mix, gst) = (&choice.strategies["mix-all"], &choice.strategies["gst-progressive"]);
         assert_eq!((mix.learning_rate, mix.at_edge), (3e-3, false));
         assert_eq!((gst.learning_rate, gst.at_edge), (1e-3, true));

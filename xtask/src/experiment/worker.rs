@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::gst::Gst;
 use super::plan::{Job, with_folders};
 use super::process::{self, Interrupt};
-use super::progress::{Board, MetricsTail};
+use super::progress::{Board, MetricsTail, Row};
 use super::record::{Record, Status, write_whole};
 
 /// How often the metrics of a running cell are read.
@@ -62,9 +62,8 @@ impl Worker<'_> {
     pub(crate) fn run(&self, job: &Job, board: &Board) -> Result<Outcome> {
         let label = self.label(job);
         let row = board.begin(&label, job.steps);
-        if !self.fresh && Record::is_done(&self.out.join(&job.record), &job.key, &self.out.join(&job.result)) {
-            board.skip(row, &format!("{label}: done before, skipped"));
-            return Ok(Outcome::Skipped);
+        if !self.fresh && self.is_done(job) {
+            return Ok(self.skip(job, board, row));
         }
         self.clear(job)?;
         let started = Instant::now();
@@ -105,9 +104,9 @@ impl Worker<'_> {
     }
 
     /// The same where nothing can go on without it.
-    pub(crate) fn complete(&self, job: &Job, board: &Board) -> Result<()> {
+    pub(crate) fn complete(&self, job: &Job, board: &Board) -> Result<Outcome> {
         match self.run(job, board)? {
-            Outcome::Done | Outcome::Skipped => Ok(()),
+            done @ (Outcome::Done | Outcome::Skipped) => Ok(done),
             Outcome::Interrupted => bail!("stopped; the same command goes on with what is not done"),
             Outcome::Failed(reason) => bail!("{}: {reason}; see {}", self.label(job), self.out.join(&job.log).display()),
         }
@@ -118,26 +117,32 @@ impl Worker<'_> {
         jobs.iter().flat_map(|job| &job.files).try_for_each(|(path, content)| write_whole(&self.out.join(path), content))
     }
 
-    /// Notes that a job cannot run because what it needs failed.
+    /// Notes that a job cannot run because what it needs failed. One that is done stays done.
     pub(crate) fn block(&self, job: &Job, reason: &str, board: &Board) -> Result<Outcome> {
         let row = board.begin(&self.label(job), None);
+        if self.is_done(job) {
+            return Ok(self.skip(job, board, row));
+        }
         self.clear(job)?;
         write_whole(&self.out.join(&job.log), &format!("{reason}\n"))?;
         self.close(job, row, board, 0.0, Some(reason.to_string()))
+    }
+
+    /// Whether the result of a job, made by the same commands from the same data, is there.
+    pub(crate) fn is_done(&self, job: &Job) -> bool {
+        Record::is_done(&self.out.join(&job.record), &job.key, &self.out.join(&job.result))
+    }
+
+    fn skip(&self, job: &Job, board: &Board, row: Row) -> Outcome {
+        board.skip(row, &format!("{}: done before, skipped", self.label(job)));
+        Outcome::Skipped
     }
 
     fn label(&self, job: &Job) -> String {
         format!("{}{}", self.prefix, job.label)
     }
 
-    fn close(
-        &self,
-        job: &Job,
-        row: super::progress::Row,
-        board: &Board,
-        seconds: f64,
-        failure: Option<String>,
-    ) -> Result<Outcome> {
+    fn close(&self, job: &Job, row: Row, board: &Board, seconds: f64, failure: Option<String>) -> Result<Outcome> {
         let stopped = failure.is_some() && self.interrupt.is_set();
         let label = self.label(job);
         let (status, line, outcome) = match failure {

@@ -6,9 +6,8 @@ use std::fmt;
 use anyhow::{Context, Result, bail};
 
 use super::rows::{Phase, Row};
-use super::run::swept_name;
 use super::settings::{Knobs, MapSettings, NULL, World};
-use crate::experiment::Chosen;
+use crate::experiment::{Chosen, swept_name};
 use crate::report::artifacts::{Cost, Unit};
 use crate::report::convergence::{Point, SMOOTHING, best, interval, smooth};
 use crate::report::interval::{Interval, mean};
@@ -90,7 +89,8 @@ impl Choice {
                     // The last of several is the newest.
                     let row = swept.iter().rfind(|row| row.arm == name && row.learning_rate == *rate && row.world() == *world);
                     let row = row.with_context(|| format!("the sweep lacks {name} in {}: run it first", world.name()))?;
-                    bests.push(best(&smoothed(row)?).unwrap_or(0.0));
+                    let curve = curve(row)?;
+                    bests.push(best(&smooth(&curve, width(&curve))).unwrap_or(0.0));
                 }
                 tried.push((*rate, mean(&bests).unwrap_or(0.0)));
             }
@@ -143,16 +143,17 @@ impl fmt::Display for Choice {
     }
 }
 
-/// The validation curve of a row, smoothed as reports do, with its cost in steps and samples.
-pub(crate) fn smoothed(row: &Row) -> Result<Vec<Point>> {
+/// The validation curve of a row, with its cost in steps and samples.
+fn curve(row: &Row) -> Result<Vec<Point>> {
     let batch = row.batch_size as f64;
-    let points: Vec<Point> = row
-        .curve()?
-        .into_iter()
-        .map(|(steps, value)| Point { cost: Cost { steps, samples: steps * batch, ..Cost::default() }, value })
-        .collect();
-    let width = SMOOTHING as f64 * interval(std::iter::once(points.as_slice())).unwrap_or(0.0);
-    Ok(smooth(&points, width))
+    let point = |(steps, value)| Point { cost: Cost { steps, samples: steps * batch, ..Cost::default() }, value };
+    Ok(row.curve()?.into_iter().map(point).collect())
+}
+
+/// Over how many steps a curve is smoothed, as reports do. In a world all curves are smoothed by the baseline's width: one that is looked at more
+/// often, at the ends of stages, is not smoothed less for it.
+fn width(curve: &[Point]) -> f64 {
+    SMOOTHING as f64 * interval(std::iter::once(curve)).unwrap_or(0.0)
 }
 
 /// Mean value over the steps from 0 to `end`, between evaluations linearly; before the first and after the last as they are, so a run with
@@ -225,14 +226,16 @@ impl Map {
                 map.left_out += 1;
                 continue;
             };
-            let (base_curve, null_curve) = (smoothed(base)?, smoothed(null)?);
+            let base_curve = curve(base)?;
+            let width = width(&base_curve);
+            let (base_curve, null_curve) = (smooth(&base_curve, width), smooth(&curve(null)?, width));
             let pair = [&base_curve, &null_curve].map(|curve| Trial { seed: 0, curve, before: Cost::default() });
             let probe = here.iter().find(|row| row.zeta_ratio.is_some() || row.negative_share.is_some());
             let measured = probe.map_or([None; 3], |row| [row.zeta_ratio, row.negative_share, row.directed_share]);
             map.measured.push((world.knobs, world.seed, measured));
             for arm in map.arms.clone() {
                 let Some(row) = find(&arm).filter(|_| arm != choice.baseline) else { continue };
-                let curve = smoothed(row)?;
+                let curve = smooth(&curve(row)?, width);
                 let before = Cost { samples: row.probe_samples, ..Cost::default() };
                 // Both runs of the baseline set the target, and an arm is compared with their mean; the null with the other one.
                 let others = if arm == NULL { &pair[..1] } else { &pair[..] };
@@ -325,6 +328,28 @@ mod tests {
         assert!((mean_over(&crowded, 100.0).unwrap() - 0.5).abs() < 1e-12);
         assert_eq!(mean_over(&[point(50.0, 0.4)], 100.0), Some(0.4));
         assert_eq!((mean_over(&[], 100.0), mean_over(&even, 0.0)), (None, None));
+    }
+
+    #[test]
+    fn looking_more_often_does_not_sharpen_a_curve() {
+        let seldom = row("mix-all", 1, 1.0, &[0.0, 0.2, 0.4, 0.6, 0.8, 0.8, 0.8, 0.8]);
+        let points = curve(&seldom).unwrap();
+        let often: Vec<String> = (0..=70)
+            .map(|tenth| {
+                let at = tenth as f64 * 10.0;
+                let value = points.windows(2).find(|pair| at <= pair[1].cost.steps).map_or(0.8, |pair| {
+                    pair[0].value
+                        + (pair[1].value - pair[0].value) * (at - pair[0].cost.steps) / (pair[1].cost.steps - pair[0].cost.steps)
+                });
+                format!("{at}:{value}")
+            })
+            .collect();
+        let often = Row { arm: "often".into(), validation: often.join(" "), ..seldom.clone() };
+        let rows = [seldom.clone(), Row { arm: "null".into(), ..seldom }, often];
+        let map = Map::of(&rows, &Choices::fixed("mix-all", BTreeMap::new()), &["often".into()]).unwrap();
+        let saving = map.of_arm("often", |_| true).next().unwrap().savings[MAIN].unwrap().saving;
+        // Over the same steps, a mean of many lags half an evaluation behind one of three; over its own few it would be a sixth ahead.
+        assert!((-0.1..0.0).contains(&saving), "{saving}");
     }
 
     #[test]

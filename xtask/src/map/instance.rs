@@ -52,18 +52,21 @@ impl Instance {
     pub(crate) fn rows(&self, folder: &Path, done: &BTreeSet<PathBuf>, made: &Made<'_>) -> Result<Vec<Row>> {
         let keys = self.keys(made.gst_version);
         let seed = self.settings.first_seed;
-        let measured = Measured::read(&folder.join(format!("seeds/{seed}/affinity.json")))?;
+        let plan = self.plan(made.gst_version);
         let mut rows = Vec::new();
         for arm in &self.settings.strategies {
             let run = Path::new("runs").join(arm).join(format!("seed-{seed}"));
-            if !done.contains(&run.join("cell.json")) {
+            let cell = run.join("cell.json");
+            if !done.contains(&cell) {
                 continue;
             }
-            let run = folder.join(run);
-            let (Some(facts), Some(record)) = (CellFacts::read(&run)?, Record::read(&run.join("cell.json"))) else { continue };
+            let (Some(facts), Some(record)) = (CellFacts::read(&folder.join(run))?, Record::read(&folder.join(&cell))) else {
+                continue;
+            };
             let settings = self.settings.arm(arm);
             let tested = |value: Option<f64>| value.filter(|_| self.phase == Phase::Judge);
-            let probed = measured.as_ref().filter(|_| facts.probe_samples > 0.0);
+            let probe = probe_of(&plan, &cell).filter(|_| facts.probe_samples > 0.0);
+            let probed = probe.map(|path| Measured::read(&folder.join(path))).transpose()?.flatten();
             rows.push(Row {
                 phase: self.phase,
                 conflict: self.world.knobs.conflict,
@@ -81,9 +84,9 @@ impl Instance {
                 test_unweighted: tested(facts.test.unweighted.token_accuracy),
                 exact_weighted: tested(facts.test.weighted.exact_match),
                 exact_unweighted: tested(facts.test.unweighted.exact_match),
-                zeta_ratio: probed.and_then(|measured| measured.zeta_ratio),
-                negative_share: probed.and_then(|measured| measured.negative_share),
-                directed_share: probed.and_then(|measured| measured.directed_share),
+                zeta_ratio: probed.as_ref().and_then(|measured| measured.zeta_ratio),
+                negative_share: probed.as_ref().and_then(|measured| measured.negative_share),
+                directed_share: probed.as_ref().and_then(|measured| measured.directed_share),
                 seconds: record.seconds,
                 side_by_side: made.side_by_side,
                 key: keys.get(arm).cloned().unwrap_or_default(),
@@ -93,6 +96,15 @@ impl Instance {
         }
         Ok(rows)
     }
+}
+
+/// The measurement that the groups of a cell come of, if they come of one.
+fn probe_of<'a>(plan: &'a [Job], cell: &Path) -> Option<&'a Path> {
+    let needed = |job: &Job| plan.get(job.needs?);
+    let is_probe =
+        |job: &&Job| job.commands.first().is_some_and(|command| command.first().is_some_and(|word| word == "affinity"));
+    let cell = plan.iter().find(|job| job.record == cell)?;
+    std::iter::successors(needed(cell), |job| needed(job)).find(is_probe).map(|job| job.result.as_path())
 }
 
 /// How the cells of a map were made.
@@ -108,6 +120,22 @@ pub(crate) struct Made<'a> {
 mod tests {
     use super::super::settings::MapSettings;
     use super::*;
+
+    #[test]
+    fn what_was_measured_is_that_of_the_arms_own_probe() {
+        let toml = Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments/map-pretrained.toml");
+        let map = MapSettings::from_file(&toml).unwrap();
+        let world = map.judged()[0];
+        let mut settings = map.in_world(&world);
+        settings.strategies = ["mix-half-learned", "gst-found", "gst-progressive"].map(str::to_owned).to_vec();
+        (settings.first_seed, settings.seeds) = (7, 1);
+        let plan = Instance { phase: Phase::Judge, world, settings }.plan("gst 0.1.0");
+        let probe = |arm: &str| probe_of(&plan, &Path::new("runs").join(arm).join("seed-7/cell.json"));
+        assert_eq!(probe("mix-half-learned"), None);
+        assert_eq!(probe("gst-progressive"), Some(Path::new("seeds/7/affinity.json")));
+        let found = probe("gst-found").unwrap().display().to_string();
+        assert!(found.starts_with("seeds/7/affinity-lookahead-"), "{found}");
+    }
 
     #[test]
     fn a_cell_is_known_by_all_that_makes_it_and_by_nothing_else() {

@@ -14,5 +14,5 @@ mod run;
 mod settings;
 
 pub(crate) use page::write_report;
-pub(crate) use run::{Options, commit, date, run, usual_folder};
+pub(crate) use run::{Options, commit, date, lock, run, usual_folder};
 pub(crate) use settings::{MapSettings, World};

@@ -15,7 +15,7 @@ use super::instance::{Instance, Made};
 use super::rows::{self, Phase, Row};
 use super::settings::{MapSettings, NULL, World};
 use crate::experiment::{
-    Board, Gst, Interrupt, Outcome, Settings, Worker, cores, fingerprint_of, generation, given_weights, run_cells,
+    Board, Gst, Interrupt, Outcome, Settings, Worker, cores, fingerprint_of, generation, given_weights, run_cells, swept_name,
 };
 use crate::workspace;
 
@@ -66,10 +66,7 @@ pub(crate) fn run(settings: &MapSettings, options: &Options) -> Result<()> {
     if !map.complete("map", judged_instances(settings, &choices, options.worlds))? {
         bail!("stopped; the same command goes on with the cells that are not done");
     }
-    if options.prune {
-        map.prune(&sweep.union(&map.keys(&judged_instances(settings, &choices, None))).cloned().collect())?;
-    }
-    Ok(())
+    map.settle(&sweep.union(&map.keys(&judged_instances(settings, &choices, None))).cloned().collect(), options.prune)
 }
 
 /// Every arm with every learning rate in the worlds of the sweep.
@@ -117,11 +114,6 @@ fn judged_instances(settings: &MapSettings, choices: &Choices, most: Option<usiz
 /// Added to the seed of the null.
 const NULL_OFFSET: u64 = 500;
 
-/// The arm of the sweep with a rate.
-pub(crate) fn swept_name(arm: &str, index: usize) -> String {
-    format!("{arm}.rate-{index}")
-}
-
 fn rates_seed(settings: &MapSettings) -> u64 {
     settings.experiment.sweep.as_ref().map_or(0, |sweep| sweep.first_seed)
 }
@@ -136,15 +128,15 @@ fn plain(settings: &MapSettings, world: &World, seed: u64) -> Settings {
     inner
 }
 
-/// Held while a map is run: every process writes the rows as it knows them. On a file system without locks nothing is refused.
-fn lock(rows: &Path) -> Result<File> {
+/// Held while a map or plans are run: every process writes the rows as it knows them. On a file system without locks nothing is refused.
+pub(crate) fn lock(rows: &Path) -> Result<File> {
     let path = rows.with_extension("csv.lock");
     let folder = rows.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => {
-            bail!("another process adds rows to {}: wait for it, or give other --rows", rows.display())
+            bail!("another process adds rows to {}: wait for it, or let this one write elsewhere", rows.display())
         }
         Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
@@ -245,7 +237,7 @@ impl Map<'_> {
         let by_key: BTreeMap<String, Row> = new.into_iter().map(|row| (row.key.clone(), row)).collect();
         rows.retain(|row| !by_key.contains_key(&row.key));
         rows.extend(by_key.into_values());
-        rows.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
+        settle(&mut rows, &BTreeSet::new());
         rows::write(&self.options.rows, &rows)
     }
 
@@ -254,12 +246,16 @@ impl Map<'_> {
         instances.iter().flat_map(|instance| instance.keys(&self.options.gst.version).into_values()).collect()
     }
 
-    /// Drops the rows of all cells but the `known`: of other settings, of a rate that the sweep no longer chooses.
-    fn prune(&self, known: &BTreeSet<String>) -> Result<()> {
+    /// Puts the rows of all cells but the `known` (of other settings, of a rate that the sweep no longer chooses) before those of the same arm and
+    /// world that are known, since the page reads the last; with `prune`, drops them.
+    fn settle(&self, known: &BTreeSet<String>, prune: bool) -> Result<()> {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = rows.len();
-        rows.retain(|row| known.contains(&row.key));
-        eprintln!("pruned: {} of {before} rows are of no cell of this map", before - rows.len());
+        if prune {
+            let before = rows.len();
+            rows.retain(|row| known.contains(&row.key));
+            eprintln!("pruned: {} of {before} rows are of no cell of this map", before - rows.len());
+        }
+        settle(&mut rows, known);
         rows::write(&self.options.rows, &rows)
     }
 
@@ -268,8 +264,10 @@ impl Map<'_> {
     }
 }
 
-fn order(row: &Row) -> (bool, super::settings::Knobs, u64, &str) {
-    (row.phase == Phase::Judge, row.knobs(), row.world, &row.arm)
+/// Sorts rows by phase, world and arm; of one arm those whose keys are `known` come last, and else all stay as they came.
+fn settle(rows: &mut [Row], known: &BTreeSet<String>) {
+    let order = |row: &Row| (row.phase == Phase::Judge, row.knobs(), row.world, row.arm.clone(), known.contains(&row.key));
+    rows.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
 }
 
 /// What is made of rows: while a map runs, it rewrites these.
@@ -333,6 +331,14 @@ mod tests {
         assert!(lock(&rows).unwrap_err().to_string().contains("another process adds rows"));
         drop(first);
         lock(&rows).unwrap();
+    }
+
+    #[test]
+    fn rows_of_the_present_settings_are_the_last() {
+        let made = |arm: &str, key: &str| Row { key: key.into(), ..rows::tests::row(arm, 1, 1.0, &[0.5]) };
+        let mut rows = vec![made("gst", "now"), made("gst", "before"), made("a", "now too")];
+        settle(&mut rows, &BTreeSet::from(["now".into(), "now too".into()]));
+        assert_eq!(rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["now too", "before", "now"]);
     }
 
     #[test]

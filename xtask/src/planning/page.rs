@@ -50,14 +50,19 @@ impl Page<'_> {
     }
 
     fn findings(&self) -> Vec<String> {
-        let worlds = distinct(self.rows.iter().map(|row| (row.conflict.to_bits(), row.world)));
-        let plans = self.rows.len() / worlds.len().max(1) / self.points.len().max(1);
+        let plans = distinct(self.rows.iter().map(Row::plan)).len();
         let starts = distinct(self.rows.iter().map(|row| row.start.clone()));
-        let mut lines = vec![format!(
-            "{} worlds, {plans} plans in each at every probe point; models begin: {}.",
-            worlds.len(),
-            starts.join(", ")
-        )];
+        let worlds = |point: &u64| distinct(self.rows.iter().filter(|row| row.point == *point).map(Row::world)).len();
+        let mut numbers: Vec<usize> = self.points.iter().map(worlds).collect();
+        numbers.dedup();
+        let number = match numbers.as_slice() {
+            [number] => format!("{number} worlds, {plans} plans in each at every probe point"),
+            _ => {
+                let each: Vec<String> = self.points.iter().map(|point| format!("{} at step {point}", worlds(point))).collect();
+                format!("{plans} plans in each world; worlds: {}", each.join(", "))
+            }
+        };
+        let mut lines = vec![format!("{number}; models begin: {}.", starts.join(", "))];
         for point in &self.points {
             let groups = format!("Groups, step {point}: adjusted Rand index with the rungs");
             let order =
@@ -70,10 +75,9 @@ impl Page<'_> {
 
     /// The plan that is best in worlds of odd seeds, in those of even ones: a plan that was only lucky is not so twice.
     fn best(&self, what: &str, figure: Figure, keep: impl Fn(&Row) -> bool) -> String {
-        let name = |row: &Row| (row.metric.clone(), row.method.clone(), row.groups, row.order.clone());
-        let plans = distinct(self.rows.iter().filter(|row| keep(row)).map(name));
+        let plans = distinct(self.rows.iter().filter(|row| keep(row)).map(Row::plan));
         let found = |plan: &(String, String, usize, String), odd: bool| -> Vec<f64> {
-            let of = |row: &&Row| keep(row) && name(row) == *plan && (row.world % 2 == 1) == odd;
+            let of = |row: &&Row| keep(row) && row.plan() == *plan && (row.world % 2 == 1) == odd;
             self.rows.iter().filter(of).map(figure).collect()
         };
         let score = |plan: &(String, String, usize, String)| mean(&found(plan, true)).unwrap_or(f64::NEG_INFINITY);
@@ -194,27 +198,20 @@ mod tests {
     fn a_plan_is_chosen_in_some_worlds_and_judged_in_others() {
         let folder = tempfile::tempdir().unwrap();
         assert!(write_report(folder.path()).unwrap_err().to_string().contains("plans.csv"));
-        let row = |world: u64, metric: &str, rand: f64| Row {
-            start: "scratch".into(),
-            conflict: 0.0,
-            world,
-            point: 20,
-            metric: metric.into(),
-            method: "spectral".into(),
-            groups: 3,
-            order: "size".into(),
-            rand,
-            ahead: 0.25,
-            commit: "c0ffee".into(),
-            date: "2026-01-01".into(),
-        };
+        let row = |world: u64, metric: &str, rand: f64| Row { metric: metric.into(), rand, ..rows::tests::row(world, 20) };
         // `lucky` is best in odd worlds and worth nothing in the others.
-        let rows: Vec<Row> = (1..=8)
+        let mut rows: Vec<Row> = (1..=8)
             .flat_map(|world| [row(world, "cosine", 0.4), row(world, "lucky", if world % 2 == 1 { 0.9 } else { 0.0 })])
             .collect();
         rows::write(folder.path(), &rows).unwrap();
         let page = std::fs::read_to_string(write_report(folder.path()).unwrap()).unwrap();
         assert!(page.contains("is lucky, spectral, 3 groups, order size: +0.900 there, and +0.000"), "{page}");
         assert!(page.contains("**+0.400 [+0.400, +0.400]**") && page.contains("c0ffee"), "{page}");
+        assert!(page.contains("8 worlds, 2 plans in each at every probe point; models begin: scratch."), "{page}");
+        // Some worlds are looked at later too.
+        rows.extend(rows.clone().into_iter().take(4).map(|row| Row { point: 300, ..row }));
+        rows::write(folder.path(), &rows).unwrap();
+        let page = std::fs::read_to_string(write_report(folder.path()).unwrap()).unwrap();
+        assert!(page.contains("2 plans in each world; worlds: 8 at step 20, 2 at step 300; models"), "{page}");
     }
 }

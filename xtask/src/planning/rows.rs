@@ -14,6 +14,12 @@ pub(crate) const FILE: &str = "plans.csv";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Row {
     pub(super) conflict: f64,
+    #[serde(default = "one")]
+    pub(super) dependence: f64,
+    #[serde(default = "one")]
+    pub(super) inequality: f64,
+    #[serde(default)]
+    pub(super) difficulty: f64,
     /// Seed of the world.
     pub(super) world: u64,
     /// How the model began: `scratch`, or `pretrained` on the map's pretext.
@@ -39,6 +45,30 @@ fn from_scratch() -> String {
     "scratch".into()
 }
 
+/// The same of dependence and inequality.
+fn one() -> f64 {
+    1.0
+}
+
+impl Row {
+    /// What tells worlds apart, and models that begin differently in one: knobs, seed, start.
+    pub(super) fn world(&self) -> ([u64; 4], u64, String) {
+        let knobs = [self.conflict, self.dependence, self.inequality, self.difficulty];
+        (knobs.map(f64::to_bits), self.world, self.start.clone())
+    }
+
+    /// Whether it says the same, whenever either was made.
+    pub(super) fn is_of(&self, other: &Self) -> bool {
+        let made = Self { commit: other.commit.clone(), date: other.date.clone(), ..self.clone() };
+        made == *other
+    }
+
+    /// The plan that was made.
+    pub(super) fn plan(&self) -> (String, String, usize, String) {
+        (self.metric.clone(), self.method.clone(), self.groups, self.order.clone())
+    }
+}
+
 pub(super) fn read(folder: &Path) -> Result<Vec<Row>> {
     let path = folder.join(FILE);
     let mut reader = csv::Reader::from_path(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -52,7 +82,7 @@ pub(super) fn read_if_any(folder: &Path) -> Result<Vec<Row>> {
 
 /// Puts the rows of one measurement in the place of older ones of the same world and point.
 pub(super) fn replace(rows: &mut Vec<Row>, made: Vec<Row>) {
-    let measured = |row: &Row| (row.conflict.to_bits(), row.world, row.point);
+    let measured = |row: &Row| (row.world(), row.point);
     if let Some(new) = made.first().map(measured) {
         rows.retain(|row| measured(row) != new);
     }
@@ -81,7 +111,7 @@ pub(super) fn ahead(groups: &[usize], rungs: &[usize]) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     #[test]
@@ -95,10 +125,13 @@ mod tests {
         assert_eq!(ahead(&[0, 1], &[0, 0]), None);
     }
 
-    fn row(world: u64, point: u64) -> Row {
+    pub(in crate::planning) fn row(world: u64, point: u64) -> Row {
         Row {
             start: from_scratch(),
             conflict: 1.0,
+            dependence: 1.0,
+            inequality: 1.0,
+            difficulty: 0.0,
             world,
             point,
             metric: "cosine".into(),
@@ -107,7 +140,7 @@ mod tests {
             order: "size".into(),
             rand: -0.125,
             ahead: 0.5,
-            commit: "0".into(),
+            commit: "c0ffee".into(),
             date: "2026-01-01".into(),
         }
     }
@@ -126,6 +159,10 @@ mod tests {
         let mut rows = vec![row(1, 20), row(2, 20), row(2, 100)];
         let again = Row { rand: 0.5, ..row(2, 20) };
         replace(&mut rows, vec![again.clone()]);
-        assert_eq!(rows, [row(1, 20), row(2, 100), again]);
+        assert_eq!(rows, [row(1, 20), row(2, 100), again.clone()]);
+        for other in [Row { difficulty: 1.0, ..row(2, 20) }, Row { start: "pretrained".into(), ..row(2, 20) }] {
+            replace(&mut rows, vec![other]);
+        }
+        assert_eq!((rows.len(), rows.contains(&again)), (5, true), "another world, another model");
     }
 }

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use super::Run;
 use super::rows::{self, Row, ahead};
 use crate::experiment::{
-    self, Board, Ground, Interrupt, Job, Options, Probe, Settings, Worker, fingerprint_of, generation, given_weights, probe_jobs,
-    right_groups,
+    self, Board, Ground, Interrupt, Job, Options, Outcome, Probe, Settings, Worker, fingerprint_of, generation, given_weights,
+    probe_jobs, right_groups,
 };
-use crate::map::{MapSettings, World, commit, date};
+use crate::map::{MapSettings, World, commit, date, lock};
 use crate::report::rank::adjusted_rand;
 use crate::workspace;
 
@@ -78,6 +78,7 @@ pub(super) fn run(options: &Run) -> Result<()> {
         settings.judged().into_iter().filter(|world| world.knobs.dependence > 0.0).take(options.worlds).collect();
     let weights = given_weights(&settings.experiment)?;
     let (rows_in, pretext) = (options.out(), settings.experiment.pretrain.is_some());
+    let _alone = lock(&rows_in.join(rows::FILE))?;
     let start = if pretext { "pretrained" } else { "scratch" };
     let board = Board::new(worlds.len() * (2 * options.points.len() + usize::from(pretext)));
     let (commit, date) = (commit(), date()?);
@@ -110,13 +111,19 @@ pub(super) fn run(options: &Run) -> Result<()> {
         let mut probed = BTreeSet::new();
         for point in &options.points {
             let (stem, jobs) = jobs(&here, &ground, world.seed, options.batches, *point);
+            let mut anew = false;
             // The pretext is a job of every point, and done once.
             for job in jobs.iter().filter(|job| probed.insert(job.key.clone())) {
                 worker.write_files(std::slice::from_ref(job))?;
-                worker.complete(job, &board)?;
+                anew |= worker.complete(job, &board)? == Outcome::Done;
             }
             let facts = Facts { world, start, point: *point, rungs: &rungs, commit: &commit, date: &date };
-            rows::replace(&mut found, gather(&out, &stem, &facts)?);
+            let made = gather(&out, &stem, &facts)?;
+            // What was measured before keeps its commit and day.
+            let is_known = |row: &Row| found.iter().any(|known| row.is_of(known));
+            if anew || !made.iter().all(is_known) {
+                rows::replace(&mut found, made);
+            }
         }
         rows::write(&rows_in, &found)?;
         // The recordings are made again where they are missed; what was measured stays.
@@ -185,6 +192,9 @@ fn gather(folder: &Path, stem: &str, facts: &Facts<'_>) -> Result<Vec<Row>> {
             .collect::<Result<_>>()?;
         Ok(Row {
             conflict: facts.world.knobs.conflict,
+            dependence: facts.world.knobs.dependence,
+            inequality: facts.world.knobs.inequality,
+            difficulty: facts.world.knobs.difficulty,
             world: facts.world.seed,
             start: facts.start.into(),
             point: facts.point,

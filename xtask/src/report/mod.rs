@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::experiment::write_whole;
-use artifacts::{Grouping, Hashed};
+use artifacts::{Grouping, Hashed, RunResult, Schedule, read};
 pub(crate) use cell::{CellFacts, Measured};
 use comparison::Comparison;
 use evidence::{Evidence, Plan};
@@ -72,8 +72,16 @@ pub fn write_report(folder: &Path) -> Result<Written> {
     Ok(Written { html, cells: evidence.runs.len(), missing: evidence.missing.len() })
 }
 
-/// The best smoothed weighted validation token accuracy of one run: what learning rates are chosen by.
+/// The best smoothed weighted validation token accuracy of one run: what learning rates are chosen by. Of a run that trains one model a dataset,
+/// whose curve is of each dataset in turn, that of all models after their last steps.
 pub(crate) fn best_of_run(run: &Path) -> Result<f64> {
+    let schedule: Option<Hashed<Schedule>> = read(&run.join("schedule.json"), "gst-schedule")?;
+    if schedule.is_some_and(|schedule| schedule.body.is_many_models()) {
+        let path = run.join("result.json");
+        let result: Option<Hashed<RunResult>> = read(&path, "gst-result")?;
+        let ended = result.and_then(|result| result.body.validation.weighted.token_accuracy);
+        return ended.with_context(|| format!("{} holds no accuracy on the validation split", path.display()));
+    }
     let path = run.join("metrics.jsonl");
     let curve = curve_file::read(&path)?.curve;
     let width = convergence::SMOOTHING as f64 * convergence::interval(std::iter::once(curve.as_slice())).unwrap_or(0.0);

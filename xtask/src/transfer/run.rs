@@ -159,7 +159,8 @@ impl Call<'_> {
             write_whole(&gram, &serde_json::to_string(&products)?)?;
             std::fs::remove_file(&sketches).with_context(|| format!("cannot remove {}", sketches.display()))?;
         }
-        worker.complete(&self.groupings(worker), board)
+        worker.complete(&self.groupings(worker), board)?;
+        Ok(())
     }
 
     /// Adds its rows.

@@ -141,7 +141,9 @@ pub(crate) fn share_in_groups(base: &[f64], signal: &[Option<f64>], groups: &[Ve
     let mut shared = signal.to_vec();
     for group in groups {
         let (mut sum, mut weight) = (0.0, 0.0);
-        for (share, value) in group.iter().filter_map(|&dataset| Some((base[dataset], signal[dataset].filter(|value| value.is_finite())?))) {
+        for (share, value) in
+            group.iter().filter_map(|&dataset| Some((base[dataset], signal[dataset].filter(|value| value.is_finite())?)))
+        {
             sum += share * value;
             weight += share;
         }

@@ -2,6 +2,7 @@
 
 use super::survey::Survey;
 use crate::experiment::settings::Settings;
+use crate::experiment::sweep::swept;
 
 /// Cells of one strategy, or of all.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +36,9 @@ impl Cost {
         let mut rows = Vec::new();
         if let Some(sweep) = &settings.sweep {
             let each = sweep.learning_rates.len() as u64 * sweep.seeds;
-            let all: u64 = settings.strategies.iter().map(|name| steps(name)).sum();
-            rows.push(row("(sweep)", each * settings.strategies.len() as u64, each * all));
+            let swept = swept(settings);
+            let all: u64 = swept.iter().map(|name| steps(name)).sum();
+            rows.push(row("(sweep)", each * swept.len() as u64, each * all));
         }
         rows.extend(settings.strategies.iter().map(|name| row(name, settings.seeds, settings.seeds * steps(name))));
         let (cells, all) = rows.iter().fold((0, 0), |(cells, steps), row| (cells + row.cells, steps + row.steps));
@@ -55,7 +57,9 @@ mod tests {
     #[test]
     fn arms_sweep_and_seeds_are_counted() {
         let mut settings = Settings::built_in("quick").unwrap();
-        settings.strategies = vec!["mix-all".into(), "short".into()];
+        settings.strategies = vec!["mix-all".into(), "short".into(), "told".into()];
+        let told = Arm { strategy: "mix-all".into(), learning_rate: Some(1e-3), steps: Some(10), ..Arm::default() };
+        settings.arms.insert("told".into(), told);
         settings.arms.insert("short".into(), Arm { strategy: "mix-all".into(), steps: Some(100), ..Arm::default() });
         (settings.seeds, settings.training.steps, settings.training.batch_size) = (3, 500, 16);
         settings.sweep = Some(Sweep { learning_rates: vec![1e-3, 2e-3], seeds: 1, first_seed: 1000 });
@@ -63,9 +67,12 @@ mod tests {
         let survey = Survey { datasets: vec![dataset], longest: None };
         let rows = Cost::table(&settings, &survey, Some(4.0));
         let steps: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.cells, row.steps)).collect();
-        assert_eq!(steps, [("(sweep)", 4, 1200), ("mix-all", 3, 1500), ("short", 3, 300), ("together", 10, 3000)]);
+        assert_eq!(
+            steps,
+            [("(sweep)", 4, 1200), ("mix-all", 3, 1500), ("short", 3, 300), ("told", 3, 30), ("together", 13, 3030)]
+        );
         let all = rows.last().unwrap();
-        assert_eq!((all.samples, all.audio_seconds, all.seconds), (48_000, Some(96_000.0), Some(750.0)));
+        assert_eq!((all.samples, all.audio_seconds, all.seconds), (48_480, Some(96_960.0), Some(757.5)));
         let unknown = Cost::table(&settings, &Survey::default(), None);
         assert!(unknown.iter().all(|row| row.audio_seconds.is_none() && row.seconds.is_none()));
     }

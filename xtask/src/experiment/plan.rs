@@ -36,6 +36,7 @@ impl Ground {
         shared.name.clear();
         shared.description.clear();
         shared.strategies.clear();
+        shared.baselines.clear();
         shared.arms.clear();
         shared.sweep = None;
         shared.seeds = 0;

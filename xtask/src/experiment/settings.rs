@@ -7,7 +7,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::sweep::Sweep;
+use super::sweep::{Choice, Chosen, Sweep};
 
 /// The experiments that come with the workspace, by name.
 pub(crate) const BUILT_IN: [(&str, &str); 5] = [
@@ -29,6 +29,9 @@ pub(crate) struct Settings {
     pub(crate) description: String,
     /// Strategies of `gst schedule`, or names defined under `[arms]`, in the order of the report.
     pub(crate) strategies: Vec<String>,
+    /// Those of them that the others are held against: the best in the sweep is, or else the first.
+    #[serde(default = "usual_baselines", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) baselines: Vec<String>,
     /// Number of seeds, counted from `first_seed`.
     pub(crate) seeds: u64,
     /// The first seed.
@@ -60,6 +63,13 @@ pub(crate) struct Settings {
     /// Named variants of a strategy: another grouping, budget or learning rate.
     #[serde(default)]
     pub(crate) arms: BTreeMap<String, Arm>,
+}
+
+/// What everything is held against unless the settings name more.
+const BASELINE: &str = "mix-all";
+
+fn usual_baselines() -> Vec<String> {
+    vec![BASELINE.to_owned()]
 }
 
 /// Where the datasets come from: a folder, or the built-in suite.
@@ -324,6 +334,10 @@ impl Settings {
         if self.strategies.is_empty() {
             bail!("no strategies: name at least one, for instance --strategies mix-all,gst-progressive");
         }
+        let is_known = |name: &String| name == BASELINE || self.strategies.contains(name) || self.arms.contains_key(name);
+        if let Some(unknown) = self.baselines.iter().find(|name| !is_known(name)) {
+            bail!("baselines: `{unknown}` is no strategy of this experiment");
+        }
         if self.seeds == 0 {
             bail!("seeds = 0: an experiment needs at least one");
         }
@@ -356,6 +370,14 @@ impl Settings {
     /// The strategy of `gst schedule` behind a name, and its variant if it is one.
     pub(crate) fn arm(&self, name: &str) -> Arm {
         self.arms.get(name).cloned().unwrap_or_else(|| Arm { strategy: name.into(), ..Arm::default() })
+    }
+
+    /// What the others are held against: of the baselines that are run the one that `sweep` likes best, or else the first.
+    pub(crate) fn baseline(&self, sweep: Option<&Choice>) -> &str {
+        let run: Vec<&String> = self.baselines.iter().filter(|name| self.strategies.contains(name)).collect();
+        let swept = |name: &str| sweep.and_then(|choice| choice.strategies.get(name)).map_or(f64::NEG_INFINITY, Chosen::best);
+        let best = run.into_iter().reduce(|best, next| if swept(next) > swept(best) { next } else { best });
+        best.map_or(BASELINE, String::as_str)
     }
 
     /// Whether cells keep the features of clips for one another: unless the settings say where features are kept.

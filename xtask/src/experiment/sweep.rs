@@ -156,6 +156,11 @@ impl Chosen {
         let at_edge = tried.len() > 1 && ends.into_iter().flatten().any(|(rate, _)| *rate == learning_rate);
         Self { tried, learning_rate, at_edge }
     }
+
+    /// The figure that the rate was chosen by.
+    pub(crate) fn best(&self) -> f64 {
+        self.tried.iter().map(|(_, value)| *value).fold(0.0, f64::max)
+    }
 }
 
 impl Choice {
@@ -277,6 +282,15 @@ mod tests {
         let (mix, gst) = (&choice.strategies["mix-all"], &choice.strategies["gst-progressive"]);
         assert_eq!((mix.learning_rate, mix.at_edge), (3e-3, false));
         assert_eq!((gst.learning_rate, gst.at_edge), (1e-3, true));
+        settings.arms.insert("mix-all-constant".into(), Arm { strategy: "mix-all".into(), ..Arm::default() });
+        settings.strategies.push("mix-all-constant".into());
+        settings.baselines = vec!["mix-all".into(), "mix-all-constant".into()];
+        let mut better = choice.clone();
+        better.strategies.insert("mix-all-constant".into(), Chosen::of(vec![(1e-3, 0.61)]));
+        assert_eq!((settings.baseline(None), settings.baseline(Some(&choice))), ("mix-all", "mix-all"));
+        assert_eq!(settings.baseline(Some(&better)), "mix-all-constant", "the strongest");
+        settings.baselines.push("mix-al".into());
+        assert!(settings.check().unwrap_err().to_string().contains("`mix-al` is no strategy"));
         let mut applied = settings;
         choice.apply(&mut applied);
         assert_eq!(applied.arm("gst-progressive").learning_rate, Some(1e-3));

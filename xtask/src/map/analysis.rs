@@ -96,7 +96,7 @@ impl Choice {
             }
             arms.insert(arm, Chosen::of(tried));
         }
-        let score = |arm: &String| arms.get(arm).map_or(0.0, top);
+        let score = |arm: &String| arms.get(arm).map_or(0.0, Chosen::best);
         let best_of = |names: &[String]| names.iter().max_by(|a, b| score(a).total_cmp(&score(b))).cloned();
         let baseline = best_of(&settings.baselines).context("no baselines")?;
         let taken =
@@ -121,11 +121,6 @@ impl Choice {
     }
 }
 
-/// The figure that a rate was chosen by.
-pub(crate) fn top(chosen: &Chosen) -> f64 {
-    chosen.tried.iter().map(|(_, value)| *value).fold(0.0, f64::max)
-}
-
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "chosen in {} worlds of the sweep (best smoothed validation token accuracy):", self.worlds)?;
@@ -137,7 +132,7 @@ impl fmt::Display for Choice {
                 Some((of, _)) => format!("  <- what {of} runs as"),
                 None => String::new(),
             };
-            writeln!(f, "  {arm}: rate {}{edge}, {:.3}{mark}", chosen.learning_rate, top(chosen))?;
+            writeln!(f, "  {arm}: rate {}{edge}, {:.3}{mark}", chosen.learning_rate, chosen.best())?;
         }
         Ok(())
     }

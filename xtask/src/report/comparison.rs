@@ -1,12 +1,12 @@
-//! Every strategy against mix-all: cost to a target, savings, and whether there is enough to judge by.
+//! Every strategy against the baseline: cost to a target, savings, and whether there is enough to judge by.
 
 use super::artifacts::Unit;
 use super::convergence::Reach;
-use super::evidence::{BASELINE, Evidence};
+use super::evidence::Evidence;
 use super::interval::Interval;
 use super::saving::{Saving, Trial, null, paired, target};
 
-/// Shares of mix-all's mean best that count as reached.
+/// Shares of the baseline's mean best that count as reached.
 pub(crate) const SHARES: [f64; 4] = [0.90, 0.95, 0.99, 1.0];
 
 /// Fewer evaluations on a curve than this cannot place a target.
@@ -28,15 +28,15 @@ pub(crate) enum Judged {
 
 impl<'a> Comparison<'a> {
     pub(crate) fn of(evidence: &'a Evidence) -> Self {
-        Self { evidence, baseline: evidence.trials(BASELINE) }
+        Self { evidence, baseline: evidence.trials(&evidence.baseline) }
     }
 
-    /// The token accuracy to reach for a share of mix-all's mean best.
+    /// The token accuracy to reach for a share of the baseline's mean best.
     pub(crate) fn target(&self, share: f64) -> Option<f64> {
         target(&self.baseline, share)
     }
 
-    /// Where each seed of a strategy reached a share of mix-all's mean best, the probe counted.
+    /// Where each seed of a strategy reached a share of the baseline's mean best, the probe counted.
     pub(crate) fn reaches(&self, strategy: &str, share: f64) -> Vec<(u64, Reach)> {
         let Some(target) = self.target(share) else { return Vec::new() };
         let trials = self.evidence.trials(strategy);
@@ -46,7 +46,7 @@ impl<'a> Comparison<'a> {
     /// Why no saving can be given at all, if so.
     pub(crate) fn too_short(&self) -> Option<String> {
         if self.baseline.is_empty() {
-            return Some(format!("there is no finished {BASELINE} run to compare with"));
+            return Some(format!("there is no finished {} run to compare with", self.evidence.baseline));
         }
         if self.baseline.len() < 2 {
             return Some("one seed is too short to judge a saving by: it cannot tell a gain from chance".into());
@@ -57,7 +57,7 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    /// The saving of each seed of a strategy against the same seed of mix-all.
+    /// The saving of each seed of a strategy against the same seed of the baseline.
     pub(crate) fn savings(&self, strategy: &str, share: f64, unit: Unit) -> Vec<Saving> {
         let target = self.target(share);
         target.map_or_else(Vec::new, |target| paired(&self.evidence.trials(strategy), &self.baseline, target, unit))
@@ -80,20 +80,20 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Mix-all against mix-all, each seed left out once.
+    /// The baseline against itself, each seed left out once.
     pub(crate) fn null(&self, share: f64, unit: Unit) -> Vec<Saving> {
         if self.too_short().is_some() { Vec::new() } else { null(&self.baseline, share, unit) }
     }
 }
 
-/// A figure of two runs of one seed: strategy minus mix-all, by seed.
+/// A figure of two runs of one seed: strategy minus baseline, by seed.
 pub(crate) fn differences(
     evidence: &Evidence,
     strategy: &str,
     figure: impl Fn(&super::evidence::Run) -> Option<f64>,
 ) -> Vec<f64> {
     let difference = |run: &super::evidence::Run| {
-        let other = evidence.runs_of(BASELINE).find(|other| other.seed == run.seed)?;
+        let other = evidence.runs_of(&evidence.baseline).find(|other| other.seed == run.seed)?;
         Some(figure(run)? - figure(other)?)
     };
     evidence.runs_of(strategy).filter_map(difference).collect()

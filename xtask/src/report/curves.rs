@@ -57,8 +57,9 @@ pub(crate) fn learning_curves(evidence: &Evidence, comparison: &Comparison<'_>) 
     let band = if evidence.seeds.len() > 1 { " Lines: mean over seeds; bands: lowest to highest seed." } else { "" };
     let caption = format!(
         "Weighted validation token accuracy (end-of-sequence left out) over optimizer steps, smoothed over the last {} evaluation intervals.{band} Thin \
-         horizontal lines: 90, 95, 99 and 100 % of mix-all’s mean best. Steps of the probe are not drawn.",
-        super::convergence::SMOOTHING
+         horizontal lines: 90, 95, 99 and 100 % of {}’s mean best. Steps of the probe are not drawn.",
+        super::convergence::SMOOTHING,
+        evidence.baseline
     );
     Ok(Some(Figure { file: "learning-curves.svg".into(), svg: svg.finish(), caption, wide: true }))
 }

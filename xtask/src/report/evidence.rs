@@ -12,9 +12,6 @@ use super::curve_file::{self, Validation};
 use super::saving::Trial;
 use crate::experiment::{Choice, Manifest, Record, Settings, Status, reads_groups};
 
-/// The baseline of every comparison.
-pub(crate) const BASELINE: &str = "mix-all";
-
 /// One finished cell.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -54,6 +51,8 @@ pub(crate) struct Plan {
 pub(crate) struct Evidence {
     pub(crate) name: String,
     pub(crate) manifest: Option<Manifest>,
+    /// The strategy that all others are held against.
+    pub(crate) baseline: String,
     /// In the order of the report.
     pub(crate) strategies: Vec<String>,
     pub(crate) seeds: Vec<u64>,
@@ -83,8 +82,10 @@ impl Evidence {
         let planned = planned(manifest.as_ref());
         let swept = manifest.as_ref().is_some_and(|manifest| manifest.settings.sweep.is_some());
         let sweep = if swept { Choice::read(folder)? } else { None };
+        let baseline = manifest.as_ref().map_or("mix-all", |manifest| manifest.settings.baseline(sweep.as_ref())).to_owned();
         let mut evidence = Self {
             name,
+            baseline,
             manifest,
             strategies: Vec::new(),
             seeds: Vec::new(),
@@ -110,6 +111,11 @@ impl Evidence {
     /// Whether wall times cannot be compared, since cells shared the machine.
     pub(crate) fn ran_side_by_side(&self) -> bool {
         self.manifest.as_ref().is_some_and(|manifest| manifest.side_by_side > 1)
+    }
+
+    /// The strategies beside the baseline.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &String> {
+        self.strategies.iter().filter(|strategy| **strategy != self.baseline)
     }
 
     /// Finished runs of a strategy, by seed.
@@ -189,7 +195,7 @@ impl Evidence {
         let mut strategies: Vec<String> = wanted.iter().chain(found).cloned().collect();
         let mut seen = BTreeSet::new();
         strategies.retain(|strategy| seen.insert(strategy.clone()));
-        strategies.sort_by_key(|strategy| strategy != BASELINE);
+        strategies.sort_by_key(|strategy| *strategy != self.baseline);
         let place = |strategy: &str| strategies.iter().position(|known| known == strategy);
         self.runs.sort_by_key(|run| (place(&run.strategy), run.seed));
         self.missing.sort_by_key(|missing| (place(&missing.strategy), missing.seed));
@@ -204,13 +210,13 @@ impl Evidence {
         self.strategies = strategies;
     }
 
-    /// Smooths every curve over the same number of steps: that of some evaluations of mix-all.
+    /// Smooths every curve over the same number of steps: that of some evaluations of the baseline.
     fn smooth(&mut self) {
         let curves = |only: Option<&str>| {
             let runs = self.runs.iter().filter(move |run| only.is_none_or(|only| run.strategy == only));
             interval(runs.map(|run| run.curve.as_slice()))
         };
-        let width = SMOOTHING as f64 * curves(Some(BASELINE)).or_else(|| curves(None)).unwrap_or(0.0);
+        let width = SMOOTHING as f64 * curves(Some(&self.baseline)).or_else(|| curves(None)).unwrap_or(0.0);
         for run in &mut self.runs {
             run.smoothed = smooth(&run.curve, width);
         }

@@ -3,7 +3,7 @@
 use super::artifacts::{Schedule, Unit};
 use super::comparison::Comparison;
 use super::convergence::Point;
-use super::evidence::{BASELINE, Evidence, Run};
+use super::evidence::{Evidence, Run};
 use super::interval::{Interval, mean};
 use super::number::{percent, signed};
 use super::table::{Cell, Table};
@@ -17,15 +17,18 @@ const PARTS: [f64; 3] = [0.25, 0.5, 0.75];
 
 /// One row a definition, one column a strategy; `None` where there is nothing beside the baseline.
 pub(crate) fn faster(evidence: &Evidence, comparison: &Comparison<'_>) -> Option<Table> {
-    let strategies: Vec<&String> = evidence.strategies.iter().filter(|strategy| *strategy != BASELINE).collect();
+    let strategies: Vec<&String> = evidence.others().collect();
+    let baseline = &evidence.baseline;
     if strategies.is_empty() || comparison.too_short().is_some() {
         return None;
     }
     let mut head = vec!["definition".to_owned()];
     head.extend(strategies.iter().map(|strategy| (*strategy).clone()));
     let mut table = Table::new(
-        "What each definition of “faster” says: saving against mix-all, or difference in accuracy, of the same seed; mean and 95 % interval by \
-         paired bootstrap.",
+        format!(
+            "What each definition of “faster” says: saving against {baseline}, or difference in accuracy, of the same seed; mean and 95 % interval by \
+             paired bootstrap."
+        ),
         1,
         head,
     );
@@ -36,13 +39,13 @@ pub(crate) fn faster(evidence: &Evidence, comparison: &Comparison<'_>) -> Option
     };
     let units = [(Unit::Samples, "samples"), (Unit::AudioSeconds, "audio"), (Unit::WallSeconds, "wall time")];
     for (unit, name) in units.into_iter().filter(|(unit, _)| *unit != Unit::WallSeconds || !evidence.ran_side_by_side()) {
-        row(format!("{name} to 95 % of mix-all’s mean best"), &|strategy| {
+        row(format!("{name} to 95 % of {baseline}’s mean best"), &|strategy| {
             let savings = comparison.savings(strategy, 0.95, unit);
             saving_cell(&savings.iter().map(|saving| saving.saving).collect::<Vec<_>>())
         });
     }
     for part in PARTS {
-        row(format!("accuracy after {:.0} % of mix-all’s steps", 100.0 * part), &|strategy| {
+        row(format!("accuracy after {:.0} % of {baseline}’s steps", 100.0 * part), &|strategy| {
             difference_cell(&pairs(evidence, strategy, &|run, other| {
                 let steps = part * other.smoothed.last()?.cost.steps;
                 Some(value_at(&run.smoothed, steps)? - value_at(&other.smoothed, steps)?)
@@ -81,7 +84,7 @@ pub(crate) fn faster(evidence: &Evidence, comparison: &Comparison<'_>) -> Option
 
 /// A figure of each run of a strategy and the baseline's run with its seed.
 fn pairs(evidence: &Evidence, strategy: &str, figure: &dyn Fn(&Run, &Run) -> Option<f64>) -> Vec<f64> {
-    let other = |run: &Run| evidence.runs_of(BASELINE).find(|other| other.seed == run.seed);
+    let other = |run: &Run| evidence.runs_of(&evidence.baseline).find(|other| other.seed == run.seed);
     evidence.runs_of(strategy).filter_map(|run| figure(run, other(run)?)).collect()
 }
 

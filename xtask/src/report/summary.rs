@@ -2,22 +2,21 @@
 
 use super::artifacts::Unit;
 use super::comparison::{Comparison, Judged};
-use super::evidence::{BASELINE, Evidence};
+use super::evidence::Evidence;
 use super::interval::mean;
 use super::number::{percent, share};
 use super::tables::range;
 
-/// The share of mix-all's mean best that the sentences speak of.
+/// The share of the baseline's mean best that the sentences speak of.
 const SPOKEN: f64 = 0.95;
 
 /// One sentence a finding.
 pub(crate) fn sentences(evidence: &Evidence, comparison: &Comparison<'_>) -> Vec<String> {
-    let mut sentences = vec![accuracy(evidence)];
+    let mut sentences = vec![accuracy(evidence), strongest(evidence)];
     match comparison.too_short() {
         Some(reason) => sentences.push(format!("No saving is stated: {reason}.")),
         None => {
-            let others = evidence.strategies.iter().filter(|strategy| *strategy != BASELINE);
-            sentences.extend(others.filter_map(|strategy| saving(evidence, comparison, strategy)));
+            sentences.extend(evidence.others().filter_map(|strategy| saving(evidence, comparison, strategy)));
         }
     }
     sentences.extend(recommendation(evidence));
@@ -27,6 +26,17 @@ pub(crate) fn sentences(evidence: &Evidence, comparison: &Comparison<'_>) -> Vec
     }
     sentences.retain(|sentence| !sentence.is_empty());
     sentences
+}
+
+/// Which baseline was the strongest, where there was a choice.
+fn strongest(evidence: &Evidence) -> String {
+    let baselines = evidence.manifest.as_ref().map_or(&[][..], |manifest| &manifest.settings.baselines);
+    match &evidence.sweep {
+        Some(_) if baselines.len() > 1 => {
+            format!("The baseline is {}, the best in the sweep of {}.", evidence.baseline, baselines.join(", "))
+        }
+        _ => String::new(),
+    }
 }
 
 fn accuracy(evidence: &Evidence) -> String {
@@ -53,7 +63,8 @@ fn saving(evidence: &Evidence, comparison: &Comparison<'_>, strategy: &str) -> O
     if reaches.is_empty() {
         return None;
     }
-    let level = format!("{:.0}\u{202f}% of mix-all’s mean best", 100.0 * SPOKEN);
+    let baseline = &evidence.baseline;
+    let level = format!("{:.0}\u{202f}% of {baseline}’s mean best", 100.0 * SPOKEN);
     let missed = reaches.iter().filter(|(_, reach)| reach.is_censored()).count();
     if missed == reaches.len() {
         return Some(format!("{strategy} reached {level} in no seed."));
@@ -63,11 +74,11 @@ fn saving(evidence: &Evidence, comparison: &Comparison<'_>, strategy: &str) -> O
     let null = comparison.null(SPOKEN, Unit::Samples);
     let (lowest, highest) = null.iter().fold((0.0_f64, 0.0_f64), |(low, high), s| (low.min(s.saving), high.max(s.saving)));
     let verdict = if interval.low > 0.0 && interval.mean > highest {
-        "a saving"
+        "a saving".to_owned()
     } else if interval.high < 0.0 && interval.mean < lowest {
-        "a loss"
+        "a loss".to_owned()
     } else {
-        "no difference from mix-all is shown"
+        format!("no difference from {baseline} is shown")
     };
     let more = if interval.mean < 0.0 { "more" } else { "fewer" };
     let at_least = match (savings.iter().any(|s| s.at_most), more) {
@@ -76,9 +87,9 @@ fn saving(evidence: &Evidence, comparison: &Comparison<'_>, strategy: &str) -> O
         _ => "",
     };
     let missed = if missed > 0 { format!("; {missed} of {} seeds missed it", reaches.len()) } else { String::new() };
-    let null = if null.is_empty() { String::new() } else { format!("; mix-all against mix-all spans {}", range(&null)) };
+    let null = if null.is_empty() { String::new() } else { format!("; {baseline} against {baseline} spans {}", range(&null)) };
     Some(format!(
-        "{strategy} needed {at_least}{}\u{202f}% {more} samples than mix-all to reach {level}{} (saving {}, 95\u{202f}% interval {} to {}, {} \
+        "{strategy} needed {at_least}{}\u{202f}% {more} samples than {baseline} to reach {level}{} (saving {}, 95\u{202f}% interval {} to {}, {} \
          seeds{missed}{null}): {verdict}.",
         (100.0 * interval.mean.abs()).round(),
         if probed { ", the probe counted" } else { "" },

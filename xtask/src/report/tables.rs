@@ -3,7 +3,7 @@
 use super::artifacts::{Figure, Score, Scores, Unit};
 use super::comparison::{Comparison, Judged, SHARES, differences};
 use super::convergence::SMOOTHING;
-use super::evidence::{BASELINE, Evidence, Run};
+use super::evidence::{Evidence, Run};
 use super::interval::{Interval, deviation, mean};
 use super::number::{bytes, count, duration, percent, share, signed};
 use super::table::{Cell, Table};
@@ -78,13 +78,14 @@ fn mean_majority(evidence: &Evidence, weighted: bool) -> Option<f64> {
     (total > 0.0).then(|| pairs.iter().map(|(weight, value)| weight * value).sum::<f64>() / total)
 }
 
-/// Cost to each share of mix-all's mean best, with the saving below.
+/// Cost to each share of the baseline's mean best, with the saving below.
 pub(crate) fn targets(evidence: &Evidence, comparison: &Comparison<'_>) -> Table {
     let mut head = vec!["strategy".to_string(), "target".to_string()];
     head.extend(Unit::ALL.map(|unit| unit.title().to_string()));
+    let baseline = &evidence.baseline;
     let caption = format!(
-        "Cost until the weighted validation token accuracy (mean over the last {SMOOTHING} evaluation intervals) first reaches a share of {BASELINE}'s mean \
-         best, and below it the saving against {BASELINE}. The cost of the probe is counted where a strategy reads groups."
+        "Cost until the weighted validation token accuracy (mean over the last {SMOOTHING} evaluation intervals) first reaches a share of {baseline}'s mean \
+         best, and below it the saving against {baseline}. The cost of the probe is counted where a strategy reads groups."
     );
     let mut table = Table::new(caption, 2, head);
     for strategy in &evidence.strategies {
@@ -96,7 +97,7 @@ pub(crate) fn targets(evidence: &Evidence, comparison: &Comparison<'_>) -> Table
                 let costs: Vec<f64> = reaches.iter().map(|(_, reach)| reach.cost(unit)).collect();
                 let missed = reaches.iter().filter(|(_, reach)| reach.is_censored()).count();
                 let mut cell = Cell::from(cost_text(&costs, missed, unit));
-                if strategy != BASELINE && !reaches.is_empty() {
+                if strategy != baseline && !reaches.is_empty() {
                     cell = cell.under(judged_text(&comparison.judge(strategy, share, unit)));
                 } else if missed > 0 && missed < costs.len() {
                     cell = cell.under(format!("missed in {missed} of {}", costs.len()));
@@ -106,7 +107,7 @@ pub(crate) fn targets(evidence: &Evidence, comparison: &Comparison<'_>) -> Table
             if index == 0 { table.ruled_row(cells) } else { table.row(cells) }
         }
     }
-    null_rows(comparison, &mut table);
+    null_rows(baseline, comparison, &mut table);
     table.note = target_note(evidence, comparison);
     table
 }
@@ -116,13 +117,13 @@ fn target_name(comparison: &Comparison<'_>, level: f64) -> String {
     format!("{:.0}\u{202f}%{value}", 100.0 * level)
 }
 
-fn null_rows(comparison: &Comparison<'_>, table: &mut Table) {
+fn null_rows(baseline: &str, comparison: &Comparison<'_>, table: &mut Table) {
     for (index, level) in SHARES.into_iter().enumerate() {
         let columns: Vec<Cell> = Unit::ALL.into_iter().map(|unit| range(&comparison.null(level, unit)).into()).collect();
         if columns.iter().all(|cell| cell.text.is_empty()) {
             continue;
         }
-        let name = if index == 0 { Cell::from("null").under("mix-all against mix-all") } else { Cell::default() };
+        let name = if index == 0 { Cell::from("null").under(format!("{baseline} against {baseline}")) } else { Cell::default() };
         let mut cells = vec![name, Cell::from(target_name(comparison, level))];
         cells.extend(columns);
         if index == 0 { table.ruled_row(cells) } else { table.row(cells) }
@@ -143,9 +144,12 @@ fn target_note(evidence: &Evidence, comparison: &Comparison<'_>) -> String {
     match comparison.too_short() {
         Some(reason) => note += &format!("No saving is given: {reason}. "),
         None => {
-            note += "Saving = 1 − cost / cost of mix-all with the same seed, cut off where mix-all ends; mean over seeds with its 95 % \
-                     interval by Student’s t. ≤ and ≥ mark bounds, where the strategy or mix-all missed the target in some seed. The null is each \
-                     mix-all run against the others, to the target that the others set: a saving inside its span is no saving. ";
+            let baseline = &evidence.baseline;
+            note += &format!(
+                "Saving = 1 − cost / cost of {baseline} with the same seed, cut off where {baseline} ends; mean over seeds with its 95 % \
+                 interval by Student’s t. ≤ and ≥ mark bounds, where the strategy or {baseline} missed the target in some seed. The null is each \
+                 {baseline} run against the others, to the target that the others set: a saving inside its span is no saving. "
+            );
         }
     }
     if evidence.runs.iter().any(|run| run.schedule.as_ref().is_some_and(|schedule| schedule.body.is_many_models())) {
@@ -201,11 +205,14 @@ pub(crate) fn final_differences(evidence: &Evidence) -> Option<Table> {
     let mut head = vec!["strategy".to_string(), "pairs".to_string()];
     head.extend(figures.iter().map(|(name, _)| (*name).to_string()));
     let mut table = Table::new(
-        "Final test accuracy minus that of mix-all with the same seed: mean and 95 % interval by Student’s t.",
+        format!(
+            "Final test accuracy minus that of {} with the same seed: mean and 95 % interval by Student’s t.",
+            evidence.baseline
+        ),
         1,
         head,
     );
-    for strategy in evidence.strategies.iter().filter(|strategy| *strategy != BASELINE) {
+    for strategy in evidence.others() {
         let all = figures.map(|(_, figure)| differences(evidence, strategy, figure));
         let pairs = all.iter().map(Vec::len).max().unwrap_or(0);
         if pairs < 2 {

@@ -167,6 +167,18 @@ fn a_sweep_comes_first_and_jobs_run_side_by_side() {
     assert!(judged["commands"][1].as_str().unwrap().contains("--learning-rate 0.001"), "{judged}");
     run();
     assert!(bench.calls().is_empty(), "all is done");
+    let named = config.replace("seeds = 2\n", "seeds = 2\n        baselines = [\"gst-progressive\", \"mix-all\"]\n");
+    fs::write(bench.path("swept.toml"), named).unwrap();
+    run();
+    assert!(bench.calls().is_empty(), "what the others are held against changes no cell");
+    let page = fs::read_to_string(bench.path("out/table.md")).unwrap();
+    let tried = &choice["strategies"];
+    let best = |strategy: &str| {
+        tried[strategy]["tried"].as_array().unwrap().iter().map(|pair| pair[1].as_f64().unwrap()).fold(0.0, f64::max)
+    };
+    let baseline = if best("mix-all") > best("gst-progressive") { "mix-all" } else { "gst-progressive" };
+    assert!(page.contains(&format!("The baseline is {baseline}, the best in the sweep of gst-progressive, mix-all.")), "{page}");
+    assert!(page.contains(&format!("the saving against {baseline}.")), "{page}");
 }
 
 #[test]

@@ -105,15 +105,20 @@ pub(crate) fn greatest(scores: &[CountScore]) -> usize {
     best.map_or(1, |s| s.groups)
 }
 
-/// The K whose point lies farthest below the line between the first and the last point; the first K when none lies below.
+/// Depths up to this are rounding: shares are of the order of 1.
+const ON_THE_LINE: f64 = 1e-9;
+
+/// The K whose point lies farthest below the line between the first and the last point; the first K after 1 when none lies below.
 pub(crate) fn elbow(shares: &[CountScore]) -> usize {
     let (Some(first), Some(last)) = (shares.first(), shares.last()) else { return 1 };
     let width = (last.groups - first.groups).max(1) as f64;
     let slope = (last.score - first.score) / width;
     let depth =
         |s: &CountScore| CountScore { groups: s.groups, score: first.score + slope * (s.groups - first.groups) as f64 - s.score };
-    let depths: Vec<CountScore> = shares.iter().skip(1).map(depth).collect();
-    greatest(&depths)
+    // What lies on the line but for rounding does not lie below it; the last point always does.
+    let inner = shares.get(1..shares.len() - 1).unwrap_or_default();
+    let below: Vec<CountScore> = inner.iter().map(depth).filter(|depth| depth.score > ON_THE_LINE).collect();
+    if below.is_empty() { shares.get(1).map_or(1, |share| share.groups) } else { greatest(&below) }
 }
 
 /// The mean silhouette of a partition (Rousseeuw 1987), −1 to 1: how much nearer the datasets are to their own group than to
@@ -171,7 +176,12 @@ mod tests {
         let shares = [1.0, 0.6, 0.15, 0.12, 0.1].iter().enumerate();
         let shares: Vec<CountScore> = shares.map(|(n, s)| CountScore { groups: n + 1, score: *s }).collect();
         assert_eq!(elbow(&shares), 3);
-        assert_eq!(elbow(&shares[..1]), 1);
+        assert_eq!((elbow(&shares[..1]), elbow(&[])), (1, 1));
+        for straight_or_bent_up in [[1.0, 0.95, 0.9, 0.85, 0.1], [0.9, 0.7, 0.5, 0.3, 0.1]] {
+            let shares = straight_or_bent_up.iter().enumerate();
+            let shares: Vec<CountScore> = shares.map(|(n, s)| CountScore { groups: n + 1, score: *s }).collect();
+            assert_eq!(elbow(&shares), 2, "no bend: the fewest groups");
+        }
     }
 
     #[test]

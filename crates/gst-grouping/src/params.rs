@@ -9,6 +9,8 @@ use crate::{GroupCount, GroupingError, Kernel, Linkage, Method, OrderBy};
 pub const DEFAULT_MOST_GROUPS: usize = 12;
 /// Null matrices of the structure test, unless told otherwise: enough for p = 0.01.
 pub const DEFAULT_NULL_SAMPLES: usize = 99;
+/// With fewer matrices the least p-value, 1 / (1 + samples), is above [`STRUCTURE_LEVEL`](crate::STRUCTURE_LEVEL).
+const LEAST_NULL_SAMPLES: usize = 49;
 
 /// How to group and order datasets; [`Default`] is spectral clustering with K by eigengap, largest group first.
 ///
@@ -36,7 +38,7 @@ pub struct GroupingParams {
     pub linkage: Linkage,
     /// Most groups an automatic choice of K looks at, 2 or more.
     pub most_groups: usize,
-    /// Null matrices of the [`structure_test`](crate::structure_test), which is made up to
+    /// Null matrices of the [`structure_test`](crate::structure_test), 0 or at least 49; it is made up to
     /// [`MAX_TESTED_DATASETS`](crate::MAX_TESTED_DATASETS) datasets. 0 leaves out that test and the comparison with the exact
     /// optimum: then a grouping of 14 datasets without bootstrap replicates takes some milliseconds.
     pub null_samples: usize,
@@ -75,6 +77,11 @@ impl GroupingParams {
         if self.most_groups < 2 {
             let found = self.most_groups.to_string();
             return Err(GroupingError::Parameter { field: "most_groups", found, expected: "2 or more" });
+        }
+        if (1..LEAST_NULL_SAMPLES).contains(&self.null_samples) {
+            let found = self.null_samples.to_string();
+            let expected = "0, or 49 or more: fewer cannot reach the level of 0.02";
+            return Err(GroupingError::Parameter { field: "null_samples", found, expected });
         }
         if self.order != OrderBy::Given && !self.given.is_empty() {
             return Err(GroupingError::GivenUnused { found: self.given.join(", "), order: self.order.name() });

@@ -366,12 +366,29 @@ fn affinity_and_grouping_recommend_the_same_order() {
     for verdict in [&dependent.verdict, &grouping.verdict] {
         assert!(last(verdict).contains("compare") && last(verdict).contains("prerequisite"), "{verdict:?}");
     }
+    // What was measured more than once is read before what was not.
+    let mut both = dependent.clone();
+    let transfer = both.tables[&Metric::Lookahead].clone();
+    both.tables.insert(Metric::Transferability, gst_affinity::Table { low: Vec::new(), high: Vec::new(), ..transfer });
+    let grouping = ordered(&both, OrderBy::Prerequisite).unwrap();
+    assert!(grouping.verdict.iter().any(|line| line.contains("`prerequisite` from `lookahead`")), "{:?}", grouping.verdict);
     // One repeat shows no direction: neither recommends an order.
     let once = with_lookahead(1);
     let grouping = ordered(&once, OrderBy::Size).unwrap();
     for verdict in [&once.verdict, &grouping.verdict] {
         assert!(!last(verdict).contains("prerequisite"), "{verdict:?}");
     }
+}
+
+#[test]
+fn a_structure_test_that_could_not_find_any_is_refused() {
+    let test = |null_samples| Grouping::new(&affinity(), &GroupingParams { null_samples, ..by(Method::Spectral) });
+    for few in [1, 20, 48] {
+        let message = test(few).unwrap_err().to_string();
+        assert!(message.contains("null_samples") && message.contains(&few.to_string()) && message.contains("49"), "{message}");
+    }
+    assert!(test(49).unwrap().structure.unwrap().found());
+    assert_eq!(test(0).unwrap().structure, None);
 }
 
 #[test]

@@ -39,6 +39,10 @@ pub(super) fn build(
     let params = params.check(datasets.len())?;
     check_points(measured.gradients, &datasets, &probe)?;
     if !measured.preconditioned.is_empty() {
+        if measured.preconditioned.len() != measured.gradients.len() {
+            let found = format!("{} of {} points", measured.preconditioned.len(), measured.gradients.len());
+            return Err(AffinityError::BadParameter { field: "preconditioned", found, expected: "one a probe point, or none" });
+        }
         check_points(measured.preconditioned, &datasets, &probe)?;
     }
     complete(&mut probe, measured.gradients)?;

@@ -43,9 +43,10 @@ impl SketchStream {
     /// Adds the gradient's values `offset..offset + values.len()`. Blocks come in any order, each once.
     ///
     /// # Errors
-    /// A value that is not finite, a block that overlaps one added before, or one that ends too far out. The stream is
-    /// unchanged then.
+    /// A value that is not finite, a block that overlaps one added before, or one that ends too far out; a stream from a damaged file. The
+    /// stream is unchanged then.
     pub fn add_block(&mut self, offset: u64, values: &[f32]) -> Result<(), SketchError> {
+        self.check()?;
         if values.is_empty() {
             return Ok(());
         }
@@ -73,6 +74,7 @@ impl SketchStream {
         if self.params != other.params {
             return Err(SketchError::OtherParams { own: self.params, other: other.params });
         }
+        self.check()?;
         other.check()?;
         let mut covered = self.covered.clone();
         for &range in &other.covered {
@@ -107,6 +109,7 @@ impl SketchStream {
 
     /// A stream may come from a file: its parts must fit each other.
     fn check(&self) -> Result<(), SketchError> {
+        super::Sketcher::new(self.params)?;
         let damaged = |reason: String| Err(SketchError::Damaged { reason });
         if self.sums.len() != self.params.size {
             return damaged(format!("{} sums for a sketch of {}", self.sums.len(), self.params.size));

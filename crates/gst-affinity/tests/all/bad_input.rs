@@ -59,6 +59,13 @@ fn what_does_not_go_together_is_refused() {
         refused(&[good(2)], facts(2), &params(), sketch),
         AffinityError::NotTheSketch { found: 8, expected: 64, .. }
     ));
+    let (gradients, preconditioned) = ([good(2), good(2)], [good(2)]);
+    let measured = Measurements { gradients: &gradients, preconditioned: &preconditioned, ..Measurements::default() };
+    let error = Affinity::from_measurements(&measured, facts(2), Metric::Cosine, &params(), probe()).unwrap_err();
+    assert!(
+        matches!(&error, AffinityError::BadParameter { field: "preconditioned", found, .. } if found == "1 of 2 points"),
+        "{error}"
+    );
     let points = ProbeFacts { points: vec![1, 2], ..probe() };
     assert!(matches!(refused(&[good(2)], facts(2), &params(), points), AffinityError::BadParameter { field: "points", .. }));
 }

@@ -129,6 +129,13 @@ fn a_damaged_stream_is_refused() {
         let stream: SketchStream = serde_json::from_str(&text(sums, covered, exact)).unwrap();
         assert!(matches!(stream.clone().finish(), Err(SketchError::Damaged { .. })), "{stream:?}");
         assert!(matches!(sketcher(0, 0).start().merge(&stream), Err(SketchError::Damaged { .. })), "{stream:?}");
+        assert!(matches!(stream.clone().merge(&sketcher(0, 0).start()), Err(SketchError::Damaged { .. })), "{stream:?}");
+    }
+    for (size, sums, refused) in [(64, "[]", "0 sums for a sketch of 64"), (2, "[0.0,0.0]", "2")] {
+        let text = format!(r#"{{"params":{{"size":{size},"seed":0}},"covered":[],"sums":{sums},"exact":[]}}"#);
+        let mut stream: SketchStream = serde_json::from_str(&text).unwrap();
+        let error = stream.add_block(0, &[1.0]).unwrap_err().to_string();
+        assert!(error.contains(refused), "{error}");
     }
 }
 

@@ -122,7 +122,8 @@ pub(super) fn arrange(sources: &Sources<'_>) -> Result<Ordered, GroupingError> {
     let gain: f64 =
         order.iter().enumerate().flat_map(|(n, &a)| order[n + 1..].iter().map(move |&b| (a, b))).map(|p| advantages[p]).sum();
     let most: f64 = (0..order.len()).flat_map(|a| (0..a).map(move |b| (a, b))).map(|p| advantages[p].abs()).sum();
-    let share = if most > 0.0 { gain / most } else { 0.0 };
+    // What is against the order counts against the gain: all of it is for and against.
+    let share = if most > 0.0 { (gain / most + 1.0) / 2.0 } else { 1.0 };
     let note = format!(
         "Order `commutator`: it has {:.0} % of the Lie brackets between groups on its side (100 % means no cycle).",
         100.0 * share

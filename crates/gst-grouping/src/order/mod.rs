@@ -34,7 +34,8 @@ pub enum OrderBy {
     SlowFirst,
     /// Most learning progress per second of training on a sample first.
     Cost,
-    /// Most alike inside first: Σ_{i∈k} p_i ‖g_i − g_k‖² / P_k ascending.
+    /// Most alike inside first: the mean squared distance from the group's centre, weighted by p_i, ascending, in the distances
+    /// that were grouped by. For `gradient-distance` it is Σ_{i∈k} p_i ‖g_i − g_k‖² / P_k.
     Heterogeneity,
     /// Nearest to the gradient of the whole first: ‖g_k − g‖² ascending.
     NearGlobal,

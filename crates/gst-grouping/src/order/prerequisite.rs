@@ -117,9 +117,12 @@ fn topological(graph: &DiGraph<(), Prerequisite>, nets: &[f64]) -> Vec<usize> {
     sequence
 }
 
-/// The directed table that prerequisites are read from: the measured transfer if there is one, the one-step lookahead otherwise.
+/// The directed table that prerequisites are read from: the measured transfer, else the one-step lookahead, and one that was measured more than
+/// once before one that was not, which has no intervals.
 fn directed_metric(affinity: &Affinity) -> Option<Metric> {
-    [Metric::Transferability, Metric::Lookahead].into_iter().find(|metric| affinity.table(*metric).is_some())
+    let gains = [Metric::Transferability, Metric::Lookahead];
+    let repeated = |metric: &Metric| affinity.dependence(*metric).is_some_and(|dependence| dependence.repeats > 1);
+    gains.into_iter().find(repeated).or_else(|| gains.into_iter().find(|metric| affinity.table(*metric).is_some()))
 }
 
 /// The names of the tables there are, for messages.

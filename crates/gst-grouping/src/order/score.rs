@@ -30,7 +30,11 @@ pub(super) fn arrange(sources: &Sources<'_>, order: OrderBy) -> Result<Ordered, 
                 let mass: f64 = members.iter().map(|&i| sources.distances.weights()[i]).sum();
                 if mass > 0.0 { sources.distances.within_group(members) / mass } else { 0.0 }
             };
-            (groups.map(spread).collect(), false, "mean squared distance from the group's centre, least first")
+            (
+                groups.map(spread).collect(),
+                false,
+                "mean squared distance from the group's centre in the metric grouped by, least first",
+            )
         }
         OrderBy::NearGlobal => (from_global(sources)?, false, "squared distance from the global gradient, least first"),
         _ => {

@@ -10,6 +10,7 @@ pub(crate) enum Shape {
     Triangle,
     Diamond,
     TriangleDown,
+    TriangleLeft,
     Cross,
     Plus,
     Star,
@@ -28,7 +29,7 @@ pub(crate) struct Look {
 }
 
 /// The strategies beyond this number look like the first ones again.
-const LOOKS: [Look; 13] = [
+const LOOKS: [Look; 15] = [
     Look { colour: (0, 0, 0), dash: (1.0, 0.0), shape: Shape::Circle, open: false },
     Look { colour: (213, 94, 0), dash: (7.0, 4.0), shape: Shape::Square, open: true },
     Look { colour: (0, 114, 178), dash: (2.5, 2.5), shape: Shape::Triangle, open: false },
@@ -42,6 +43,8 @@ const LOOKS: [Look; 13] = [
     Look { colour: (180, 130, 0), dash: (5.0, 2.5), shape: Shape::Triangle, open: true },
     Look { colour: (150, 30, 30), dash: (11.0, 6.0), shape: Shape::Diamond, open: false },
     Look { colour: (70, 60, 150), dash: (1.5, 2.5), shape: Shape::TriangleDown, open: false },
+    Look { colour: (110, 140, 30), dash: (20.0, 8.0), shape: Shape::TriangleLeft, open: false },
+    Look { colour: (200, 60, 110), dash: (6.0, 1.0), shape: Shape::TriangleLeft, open: true },
 ];
 
 impl Look {
@@ -68,6 +71,7 @@ impl Look {
             Shape::Square => vec![(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
             Shape::Triangle => vec![(0.0, -1.2), (1.1, 0.8), (-1.1, 0.8)],
             Shape::TriangleDown => vec![(0.0, 1.2), (1.1, -0.8), (-1.1, -0.8)],
+            Shape::TriangleLeft => vec![(-1.2, 0.0), (0.8, 1.1), (0.8, -1.1)],
             Shape::Diamond => vec![(0.0, -1.25), (1.25, 0.0), (0.0, 1.25), (-1.25, 0.0)],
             Shape::Cross => vec![(-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, -1.0)],
             Shape::Plus => vec![(-1.2, 0.0), (1.2, 0.0), (0.0, -1.2), (0.0, 1.2)],

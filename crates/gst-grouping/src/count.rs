@@ -115,7 +115,7 @@ pub(crate) fn elbow(shares: &[CountScore]) -> usize {
     let slope = (last.score - first.score) / width;
     let depth =
         |s: &CountScore| CountScore { groups: s.groups, score: first.score + slope * (s.groups - first.groups) as f64 - s.score };
-    // What lies on the line but for rounding does not lie below it; the last point always does.
+    // The ends lie on the line, and so does what is off it by rounding.
     let inner = shares.get(1..shares.len() - 1).unwrap_or_default();
     let below: Vec<CountScore> = inner.iter().map(depth).filter(|depth| depth.score > ON_THE_LINE).collect();
     if below.is_empty() { shares.get(1).map_or(1, |share| share.groups) } else { greatest(&below) }

@@ -265,6 +265,16 @@ fn commutators_order_groups() {
     }
     affinity.tables.insert(Metric::Commutator, table.clone());
     assert_eq!(kinds(&ordered(&affinity, OrderBy::Commutator).unwrap()), [0, 1, 2]);
+    // In a circle of three two brackets are on the order's side, whichever it is, and one is against it.
+    let mut circle = table.clone();
+    for (i, row) in circle.values.iter_mut().enumerate() {
+        for (j, entry) in row.iter_mut().enumerate() {
+            *entry = Some([0.0, 1.0, -1.0][(3 + j % 3 - i % 3) % 3]);
+        }
+    }
+    affinity.tables.insert(Metric::Commutator, circle);
+    let grouping = ordered(&affinity, OrderBy::Commutator).unwrap();
+    assert!(grouping.verdict.iter().any(|line| line.contains("it has 67 % of the Lie brackets")), "{:?}", grouping.verdict);
     table.values[2][1] = Some(5.0);
     affinity.tables.insert(Metric::Commutator, table);
     let message = ordered(&affinity, OrderBy::Commutator).unwrap_err().to_string();

@@ -23,6 +23,6 @@ pub(crate) use process::Interrupt;
 pub(crate) use progress::{Board, MetricsTail};
 pub(crate) use record::{Record, Status, write_whole};
 pub(crate) use run::{Manifest, Options, cores, given_weights, program, run, run_cells};
-pub(crate) use settings::{BUILT_IN, Generate, Grouping, Probe, Regime, Settings, check_folder};
+pub(crate) use settings::{BASELINE, BUILT_IN, Generate, Grouping, Probe, Regime, Settings, check_folder};
 pub(crate) use sweep::{Choice, Chosen, swept_name};
 pub(crate) use worker::{Outcome, Worker};

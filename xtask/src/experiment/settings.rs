@@ -66,7 +66,7 @@ pub(crate) struct Settings {
 }
 
 /// What everything is held against unless the settings name more.
-const BASELINE: &str = "mix-all";
+pub(crate) const BASELINE: &str = "mix-all";
 
 fn usual_baselines() -> Vec<String> {
     vec![BASELINE.to_owned()]

@@ -155,6 +155,13 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_was_measured_is_told_from_when() {
+        assert!(Row { commit: "later".into(), date: "2026-02-02".into(), ..row(1, 20) }.is_of(&row(1, 20)));
+        assert!(!Row { ahead: 0.25, ..row(1, 20) }.is_of(&row(1, 20)));
+        assert!(!row(2, 20).is_of(&row(1, 20)));
+    }
+
+    #[test]
     fn what_is_measured_again_takes_the_place_of_what_was_and_nothing_else_goes() {
         let mut rows = vec![row(1, 20), row(2, 20), row(2, 100)];
         let again = Row { rand: 0.5, ..row(2, 20) };

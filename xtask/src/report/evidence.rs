@@ -10,7 +10,7 @@ use super::artifacts::{Affinity, Dataset, Grouping, Hashed, RunResult, Schedule,
 use super::convergence::{Point, SMOOTHING, interval, smooth};
 use super::curve_file::{self, Validation};
 use super::saving::Trial;
-use crate::experiment::{Choice, Manifest, Record, Settings, Status, reads_groups};
+use crate::experiment::{BASELINE, Choice, Manifest, Record, Settings, Status, reads_groups};
 
 /// One finished cell.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Evidence {
         let planned = planned(manifest.as_ref());
         let swept = manifest.as_ref().is_some_and(|manifest| manifest.settings.sweep.is_some());
         let sweep = if swept { Choice::read(folder)? } else { None };
-        let baseline = manifest.as_ref().map_or("mix-all", |manifest| manifest.settings.baseline(sweep.as_ref())).to_owned();
+        let baseline = manifest.as_ref().map_or(BASELINE, |manifest| manifest.settings.baseline(sweep.as_ref())).to_owned();
         let mut evidence = Self {
             name,
             baseline,

@@ -61,7 +61,7 @@ impl Affinity {
     /// Complexity: O(N² k) for N batches of k values at each point, then O(resamples · N²).
     ///
     /// # Errors
-    /// No probe point; datasets of other names than the gradients'; fewer than two batches; weights that do not sum to 1; a
+    /// No probe point; datasets of other names than the gradients'; fewer than [`MIN_BATCHES`](crate::MIN_BATCHES) batches; weights that do not sum to 1; a
     /// metric that needs losses (use [`from_measurements`](Self::from_measurements)); parameters out of range.
     pub fn estimate(
         points: &[GradientSamples],

@@ -63,6 +63,14 @@ pub struct Stability {
     pub points: Option<f64>,
 }
 
+impl Stability {
+    /// Whether what sets the pairs apart is another thing from one probe point to the next, however well each is known: a rank correlation of the
+    /// points below 0.4. False where there was one point only.
+    pub fn changes_along_the_run(&self) -> bool {
+        self.points.is_some_and(|points| points < MUCH_THE_SAME / 2.0)
+    }
+}
+
 /// Compares the tables of a metric in two affinities, for example of two probe points, seeds or models.
 ///
 /// Directed tables are compared entry by entry, both ways. How far two *groupings* agree is [`adjusted_rand_index`].

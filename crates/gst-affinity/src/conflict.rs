@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Table;
 use crate::agreement::rank_correlation;
-use crate::estimate::quantile::{normal, quantile};
-use crate::{Metric, Table};
+use crate::estimate::quantile::quantile;
 
 /// Conflict between datasets, read from the debiased cosines of all pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -22,8 +22,8 @@ pub struct Conflict {
     /// Median of the determined cosines; `None` if there is none.
     #[serde(default)]
     pub median_cosine: Option<f64>,
-    /// Share of the differences between the pairs' cosines that is not noise, 0 to 1; `None` with fewer than three determined
-    /// pairs.
+    /// Share of the differences between the pairs' cosines that is not noise, 0 to 1, from halves of the batches; `None` with fewer than
+    /// three determined pairs, or where a dataset has fewer than four batches.
     #[serde(default)]
     pub reliability: Option<f64>,
     /// Rank correlation of raw gradient distance with the larger norm of each pair: near 1, the distance tells norms, not
@@ -33,15 +33,16 @@ pub struct Conflict {
 }
 
 impl Conflict {
-    /// From the tables of cosines and of raw distances, at the level of their intervals, and the debiased squared norms.
-    pub(crate) fn of(cosines: &Table, distances: &Table, squared_norms: &[f64], level: f64) -> Self {
+    /// From the tables of cosines and of raw distances, the debiased squared norms, and the cosines of all pairs i < j in both halves of the
+    /// batches, for some ways to halve them.
+    pub(crate) fn of(cosines: &Table, distances: &Table, squared_norms: &[f64], halves: &[[Vec<Option<f64>>; 2]]) -> Self {
         let pairs: Vec<(usize, usize)> = (0..cosines.len()).flat_map(|i| (i + 1..cosines.len()).map(move |j| (i, j))).collect();
         let intervals: Vec<(f64, f64)> = pairs.iter().filter_map(|&(i, j)| cosines.interval(i, j)).collect();
         let share =
             |which: fn(&&(f64, f64)) -> bool| intervals.iter().filter(which).count() as f64 / intervals.len().max(1) as f64;
         let mut values = cosines.pairs();
         let undetermined = pairs.len() - values.len();
-        let reliability = reliability(&values, &intervals, level);
+        let reliability = if values.len() < 3 { None } else { reliability(halves) };
         values.sort_by(f64::total_cmp);
         let larger = |&(i, j): &(usize, usize)| Some((distances.get(i, j)?, squared_norms[i].max(squared_norms[j])));
         let (apart, norms): (Vec<f64>, Vec<f64>) = pairs.iter().filter_map(larger).unzip();
@@ -55,20 +56,17 @@ impl Conflict {
             distance_follows_norm: if apart.len() < 3 { None } else { rank_correlation(&apart, &norms) },
         }
     }
-
-    /// The metric whose table the numbers come from.
-    pub const METRIC: Metric = Metric::Cosine;
 }
 
-/// 1 − (mean error variance) / (variance of the entries), as in an intraclass correlation; error variances from the intervals.
-fn reliability(values: &[f64], intervals: &[(f64, f64)], level: f64) -> Option<f64> {
-    if values.len() < 3 {
-        return None;
-    }
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let width = 2.0 * normal((1.0 + level) / 2.0);
-    let error = intervals.iter().map(|(low, high)| ((high - low) / width).powi(2)).sum::<f64>() / n;
-    Some(if variance > 0.0 { (1.0 - error / variance).clamp(0.0, 1.0) } else { 0.0 })
+/// How well another probe of as many batches would agree: the rank correlation r of the cosines of two halves of the batches, mean over ways to
+/// halve them, stepped up to the length of both by 2r / (1 + r) (Spearman 1910, Brown 1910). Ranks, since the cosines of half as many batches have
+/// outliers. A pair that is undetermined in one half agrees with nothing.
+fn reliability(halves: &[[Vec<Option<f64>>; 2]]) -> Option<f64> {
+    let agreement = |[first, second]: &[Vec<Option<f64>>; 2]| {
+        let (first, second): (Vec<f64>, Vec<f64>) = first.iter().zip(second).filter_map(|(a, b)| Some(((*a)?, (*b)?))).unzip();
+        (first.len() as f64, rank_correlation(&first, &second).filter(|_| first.len() > 2).unwrap_or(0.0))
+    };
+    let pairs = halves.first()?[0].len() as f64;
+    let mean = halves.iter().map(agreement).map(|(known, r)| r * known / pairs).sum::<f64>() / halves.len() as f64;
+    Some(2.0 * mean.max(0.0) / (1.0 + mean.max(0.0)))
 }

@@ -63,11 +63,22 @@ impl Dependence {
         self.directed.len() as f64 / self.pairs.max(1) as f64
     }
 
-    /// Whether more pairs are directed than chance makes: two standard deviations above pairs × (1 − level).
+    /// Whether more pairs are directed than chance makes: as many or more would be in at most one of twenty measurements without any direction, if
+    /// each pair by itself seemed directed with a probability of 1 − level (a binomial tail; pairs that share a dataset are not quite independent).
     pub fn is_beyond_chance(&self) -> bool {
-        let expected = self.pairs as f64 * (1.0 - self.level);
-        self.directed.len() as f64 > expected + 2.0 * (expected * self.level).sqrt()
+        at_least(self.directed.len(), self.pairs, 1.0 - self.level) <= 0.05
     }
+}
+
+/// P(X ≥ found) of a binomial X of n tries with probability p, 0 < p < 1.
+fn at_least(found: usize, n: usize, p: f64) -> f64 {
+    let mut exactly = (n as f64 * (-p).ln_1p()).exp();
+    let mut below = 0.0;
+    for k in 0..found.min(n + 1) {
+        below += exactly;
+        exactly *= (n - k) as f64 / (k + 1) as f64 * p / (1.0 - p);
+    }
+    1.0 - below
 }
 
 /// What repeats of a directed measurement come to.
@@ -183,5 +194,32 @@ impl Summary {
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1) as f64;
         let half = student((1.0 + level) / 2.0, n - 1) * (variance / n as f64).sqrt();
         Self { mean, half: Some(half) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binomial_tail_is_that_of_the_tables() {
+        for (found, pairs, expected) in [(0, 5, 1.0), (1, 3, 0.142625), (4, 28, 0.049074), (9, 91, 0.038418), (5, 5, 3.125e-7)] {
+            let tail = at_least(found, pairs, 0.05);
+            assert!((tail - expected).abs() < 1e-6, "{found} of {pairs}: {tail} for {expected}");
+        }
+    }
+
+    #[test]
+    fn few_directed_pairs_of_few_are_chance() {
+        let found = |directed: usize, pairs: usize| {
+            let pair = DirectedPair { from: 0, to: 1, difference: 1.0, low: 0.5, high: 1.5 };
+            let directed = vec![pair; directed];
+            Dependence { metric: Metric::Lookahead, repeats: 4, pairs, level: 0.95, directed }.is_beyond_chance()
+        };
+        for (directed, pairs, beyond) in
+            [(0, 0, false), (1, 3, false), (2, 3, true), (3, 28, false), (4, 28, true), (8, 91, false)]
+        {
+            assert_eq!(found(directed, pairs), beyond, "{directed} of {pairs}");
+        }
     }
 }

@@ -102,11 +102,6 @@ impl Split {
         let total = everyone.iter().map(|&i| weights[i] * apart(&gradients[i], &global)).sum();
         Ok(Self { total, within, between })
     }
-
-    /// `within` / `total`: what the groups leave unexplained. `None` where ζ² is not positive.
-    pub fn within_share(&self) -> Option<f64> {
-        (self.total > 0.0).then(|| self.within / self.total)
-    }
 }
 
 /// The weights divided by their sum.

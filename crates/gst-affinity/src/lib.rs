@@ -91,6 +91,6 @@ pub use metric::{Metric, UnknownMetric};
 pub use precondition::Preconditioner;
 #[cfg(feature = "burn")]
 pub use probe::{GradientProbe, ProbeError};
-pub use samples::GradientSamples;
+pub use samples::{GradientSamples, MIN_BATCHES};
 pub use sketch::{SketchError, SketchParams, SketchStream, Sketcher};
 pub use table::{MoreBatches, Symmetrize, Table};

@@ -2,6 +2,10 @@
 
 use crate::{AffinityError, Preconditioner};
 
+/// Batches of a dataset without which nothing tells its gradient from noise: two make an estimate, but can be resampled in one way only,
+/// which leaves no interval.
+pub const MIN_BATCHES: usize = 3;
+
 /// Batch gradients of D datasets at one probe point, all of one length: exact, or sketched by one [`Sketcher`](crate::Sketcher).
 ///
 /// Split batches by *clip*: two batches that share a clip (several questions on one recording) share noise, and the debiased

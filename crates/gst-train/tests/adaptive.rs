@@ -23,7 +23,7 @@ fn decisions(bench: &Bench, run: &str) -> Vec<serde_json::Value> {
 #[test]
 fn gst_adaptive_measures_again_and_regroups_what_is_not_yet_in() {
     let bench = Bench::new();
-    bench.ok(&format!("affinity --data data --only {FOUR} --points 1 --batches 2 --batch-size 2 --out affinity.json"));
+    bench.ok(&format!("affinity --data data --only {FOUR} --points 1 --batches 3 --batch-size 2 --out affinity.json"));
     bench.ok(&format!("group affinity.json --partition {} --out grouping.json", FOUR.replace(',', ";")));
     bench.ok(
         "schedule grouping.json --strategy gst-adaptive --regroup --steps 24 --batch-size 8 --early-share 0.2 --out planned.json",

@@ -40,7 +40,7 @@ fn each_mistake_is_named() {
     std::fs::write(bench.path("odd.toml"), "preset = \"odd\"\nwith = 96\n").unwrap();
     check("model plan odd.toml", &["odd.toml", "line 2", "with"]);
 
-    bench.ok(&format!("affinity --data data --only {DATASETS} --points 1 --batches 2 --batch-size 2 --out affinity.json"));
+    bench.ok(&format!("affinity --data data --only {DATASETS} --points 1 --batches 3 --batch-size 2 --out affinity.json"));
     check("group affinity.json --groups 4 --out g.json", &["4", "3"]);
     check("group affinity.json --method kmeans --out g.json", &["kmeans", "spectral"]);
     check("schedule affinity.json --steps 10 --out s.json", &["affinity.json", "gst-affinity", "gst-grouping"]);

@@ -83,7 +83,7 @@ fn training_on_a_copy_of_a_dataset_helps_it_more_than_training_on_others() {
         std::fs::copy(&clip, bench.path("data/vowel_again/audio").join(clip.file_name().unwrap())).unwrap();
     }
     bench.ok(
-        "affinity --data data --only noise_colour,vowel,vowel_again --points 4 --batches 2 --batch-size 8 --metric transferability \
+        "affinity --data data --only noise_colour,vowel,vowel_again --points 4 --batches 3 --batch-size 8 --metric transferability \
          --transfer-steps 12 --out affinity.json",
     );
     let affinity = affinity(&bench, "affinity.json");

@@ -12,7 +12,7 @@ use gst_schedule::Schedule;
 fn from_audio_files_to_an_answer() {
     let bench = Bench::new();
     bench.ok(&format!(
-        "affinity --data data --only {DATASETS} --points 2,4 --batches 2 --batch-size 4 --metric gradient-distance --out affinity.json"
+        "affinity --data data --only {DATASETS} --points 2,4 --batches 3 --batch-size 4 --metric gradient-distance --out affinity.json"
     ));
     bench.ok("group affinity.json --method spectral --groups 2 --out grouping.json");
     bench.ok("schedule grouping.json --strategy gst-progressive --steps 10 --batch-size 8 --out schedule.json");
@@ -86,7 +86,7 @@ fn the_same_seed_gives_the_same_numbers_bit_for_bit() {
 fn the_method_done_by_hand_agrees() {
     let bench = Bench::new();
     bench.ok(&format!(
-        "affinity --data data --only {DATASETS} --points 3 --batches 2 --batch-size 4 --metric gradient-distance --out affinity.json"
+        "affinity --data data --only {DATASETS} --points 3 --batches 3 --batch-size 4 --metric gradient-distance --out affinity.json"
     ));
     bench.ok("group affinity.json --method exact --groups 2 --order size --out grouping.json");
     bench

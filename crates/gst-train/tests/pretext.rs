@@ -77,7 +77,7 @@ fn adapters_and_bridge_move_and_what_is_frozen_does_not() {
 
     // What is trained is what the probe looks at, and the run is used without what it began with.
     bench.ok(&format!(
-        "affinity --data data --only {DATASETS} --config few.toml --model tiny.toml --start start --adapters 2 --points 1 --batches 2 \
+        "affinity --data data --only {DATASETS} --config few.toml --model tiny.toml --start start --adapters 2 --points 1 --batches 3 \
          --batch-size 2 --out affinity.json"
     ));
     let moved = trained.iter().filter(|(name, _)| !start.contains_key(*name));

@@ -71,7 +71,7 @@ fn from_checkpoints_to_an_answer() {
 
     // Gradients are of what is trained alone.
     bench
-        .ok(&format!("affinity --data data --only {DATASETS} {USE} --points 1,2 --batches 2 --batch-size 2 --out affinity.json"));
+        .ok(&format!("affinity --data data --only {DATASETS} {USE} --points 1,2 --batches 3 --batch-size 2 --out affinity.json"));
     let affinity = bench.json("affinity.json");
     assert_eq!(affinity["probe"]["parameters"], checkpoints::TRAINED);
     assert_eq!(affinity["probe"]["pretrained"], true);

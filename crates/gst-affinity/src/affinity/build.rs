@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{Affinity, verdict};
 use crate::agreement::rank_correlation;
 use crate::directed::{commutators, directed, gains};
-use crate::estimate::bootstrap::resampled_grams;
+use crate::estimate::bootstrap::{halved_grams, resampled, stretched};
 use crate::estimate::debias::gram;
 use crate::estimate::interval::Spread;
 use crate::estimate::products::Products;
@@ -18,12 +18,12 @@ use crate::estimate::{EstimateParams, EstimateValidParams};
 use crate::heterogeneity::shares;
 use crate::samples::check_names;
 use crate::{
-    AffinityError, Conflict, DatasetFacts, GradientSamples, Heterogeneity, Measurements, Metric, Preconditioner, ProbeFacts,
-    Stability,
+    AffinityError, Conflict, DatasetFacts, GradientSamples, Heterogeneity, MIN_BATCHES, Measurements, Metric, Preconditioner,
+    ProbeFacts, Stability,
 };
 
-/// Batches of each dataset without which signal and noise cannot be told apart.
-const MIN_BATCHES: usize = 2;
+/// Ways to halve the batches that a reliability is the mean over.
+const SPLITS: usize = 50;
 
 /// How far the weights may be from summing to 1.
 const WEIGHT_TOLERANCE: f64 = 1e-6;
@@ -86,7 +86,8 @@ pub(super) fn build(
 
     let gram: Vec<Vec<f64>> = estimated.raw.estimate.rows().into_iter().map(|row| row.to_vec()).collect();
     let norms: Vec<f64> = estimated.raw.estimate.diag().to_vec();
-    let conflict = Conflict::of(&tables[&Metric::Cosine], &tables[&Metric::GradientDistance], &norms, params.level);
+    let halves: Vec<_> = estimated.halves.iter().map(|halves| halves.each_ref().map(cosines)).collect();
+    let conflict = Conflict::of(&tables[&Metric::Cosine], &tables[&Metric::GradientDistance], &norms, &halves);
     let between_points = agreement(estimated.apart.windows(2).map(|pair| (pair[0].as_slice(), pair[1].as_slice())));
     let chosen = off_diagonal(&tables[&metric].values);
     let resampled: Vec<Vec<Option<f64>>> = replicates.iter().map(|rows| off_diagonal(rows)).collect();
@@ -179,6 +180,8 @@ struct Estimated {
     unit: Grams,
     /// Cosines of all pairs i < j at each point by itself.
     apart: Vec<Vec<Option<f64>>>,
+    /// As `unit`, from each half of the batches, for some ways to halve them.
+    halves: Vec<[Array2<f64>; 2]>,
 }
 
 /// Cosines of all pairs i < j.
@@ -213,11 +216,13 @@ fn estimated(
     let empty = || Grams {
         estimate: Array2::zeros((datasets, datasets)),
         resamples: vec![Array2::zeros((datasets, datasets)); params.resamples],
+        wide: vec![Array2::zeros((datasets, datasets)); params.resamples],
         plain: vec![0.0; datasets],
         sketch,
     };
     let (mut raw, mut unit) = (empty(), empty());
     let mut apart = Vec::new();
+    let mut halves: Vec<[Array2<f64>; 2]> = Vec::new();
     for (point, samples) in points.iter().enumerate() {
         let products = Products::of(samples, preconditioner(samples)?.as_ref());
         let whole = gram(&products, &vec![1.0; products.values.nrows()]);
@@ -225,19 +230,29 @@ fn estimated(
             return Err(AffinityError::Overflow { what: "an inner product of two gradients" });
         }
         let seed = params.seed.wrapping_add((point as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let resamples = resampled_grams(&products, &whole.debiased, params, seed);
+        let resampled = resampled(&products, &whole.debiased, params, seed);
         apart.push(cosines(&whole.debiased));
         // The plain norm is above 0 unless every gradient is 0, and counts a point that is mostly noise for less.
         let size = whole.plain.iter().sum::<f64>() / datasets as f64;
         let share = 1.0 / points.len() as f64;
         let unit_share = if size > 0.0 { share / size } else { 0.0 };
+        let halved = halved_grams(&products, SPLITS, seed);
+        if point == 0 {
+            halves = halved.iter().map(|_| [0, 1].map(|_| Array2::zeros((datasets, datasets)))).collect();
+        }
+        halves.truncate(halved.len());
+        for (sum, gram) in halves.iter_mut().flatten().zip(halved.iter().flatten()) {
+            sum.scaled_add(unit_share, gram);
+        }
         for (sums, share) in [(&mut raw, share), (&mut unit, unit_share)] {
             sums.estimate.scaled_add(share, &whole.debiased);
-            sums.resamples.iter_mut().zip(&resamples).for_each(|(sum, gram)| sum.scaled_add(share, gram));
+            sums.resamples.iter_mut().zip(&resampled.grams).for_each(|(sum, gram)| sum.scaled_add(share, gram));
+            let wide = resampled.grams.iter().map(|gram| stretched(gram, &whole.debiased, &resampled.few));
+            sums.wide.iter_mut().zip(wide).for_each(|(sum, gram)| sum.scaled_add(share, &gram));
             sums.plain.iter_mut().zip(&whole.plain).for_each(|(sum, plain)| *sum += share * plain);
         }
     }
-    Ok(Estimated { raw, unit, apart })
+    Ok(Estimated { raw, unit, apart, halves })
 }
 
 /// Preconditioned gradients as given, or made from exact ones.
@@ -268,7 +283,7 @@ fn heterogeneity(grams: &Grams, weights: &[f64], level: f64) -> Heterogeneity {
         (own - common, common)
     };
     let (zeta_squared, global_norm_squared) = parts(&grams.estimate);
-    let resamples = grams.resamples.iter().map(|gram| Some(parts(gram).0)).collect();
+    let resamples = grams.wide.iter().map(|gram| Some(parts(gram).0)).collect();
     let sketch = if grams.sketch == 0 { 0.0 } else { zeta_sketch_error(grams, weights) };
     let bounds = (f64::NEG_INFINITY, f64::INFINITY);
     let interval = Spread { value: zeta_squared, resamples, sketch, bounds }.interval(level);

@@ -108,7 +108,7 @@ fn norms(affinity: &Affinity) -> Option<String> {
 
 fn structure(affinity: &Affinity) -> String {
     let Some(reliability) = affinity.conflict.reliability else {
-        return "Structure: too few determined pairs to look for groups.".to_owned();
+        return format!("Structure: cannot be told, {}.", too_little(affinity));
     };
     let more = match affinity.more_batches(Metric::Cosine, USEFUL_WIDTH) {
         Some(MoreBatches::More(more)) => {
@@ -187,12 +187,18 @@ fn recommendation(affinity: &Affinity) -> String {
         );
     }
     let Some(reliability) = affinity.conflict.reliability else {
-        return "Recommendation: mix-all. There are too few determined pairs to group by.".to_owned();
+        return format!("Recommendation: mix-all. There is nothing to group by: {}.", too_little(affinity));
     };
     if reliability < RELIABLE {
         return format!(
             "Recommendation: mix-all. There is no structure to group by ({} of the differences are real).",
             percent(reliability)
+        );
+    }
+    if let Some(points) = affinity.stability.points.filter(|_| affinity.stability.changes_along_the_run()) {
+        return format!(
+            "Recommendation: mix-all. What sets the pairs apart changes along the run (rank correlation {points:.2} between probe points), so \
+             groups made here would not hold."
         );
     }
     let negative = percent(affinity.conflict.negative_share);
@@ -206,6 +212,14 @@ fn recommendation(affinity: &Affinity) -> String {
             "Recommendation: mix-all. No dataset was found to prepare another, and conflict ({negative} of the pairs) by \
              itself has not predicted a saving."
         )
+    }
+}
+
+/// Why there is no reliability.
+fn too_little(affinity: &Affinity) -> String {
+    match affinity.conflict.pairs - affinity.conflict.undetermined {
+        few if few < 3 => format!("too few determined pairs ({few})"),
+        _ => format!("{} of a dataset cannot be halved", count(affinity.probe.batches, "batch")),
     }
 }
 

@@ -11,6 +11,8 @@ use crate::{Metric, Table};
 pub(crate) struct Grams {
     pub(crate) estimate: Array2<f64>,
     pub(crate) resamples: Vec<Array2<f64>>,
+    /// The resamples as intervals need them: further from the estimate where there are few batches.
+    pub(crate) wide: Vec<Array2<f64>>,
     /// ‖mean gradient‖² with its noise, `[D]`: what the sketch's error goes by.
     pub(crate) plain: Vec<f64>,
     /// Size k of the sketch; 0 for exact gradients.
@@ -121,7 +123,7 @@ pub(crate) fn tabled(metric: Metric, grams: &Grams, params: &EstimateValidParams
 
 fn entry(reading: &Reading, grams: &Grams, level: f64, i: usize, j: usize) -> Option<(f64, Interval)> {
     let value = (reading.raw)(&grams.estimate, i, j)?;
-    let resamples = grams.resamples.iter().map(|gram| (reading.raw)(gram, i, j)).collect();
+    let resamples = grams.wide.iter().map(|gram| (reading.raw)(gram, i, j)).collect();
     let sketch = if grams.sketch == 0 { 0.0 } else { (reading.sketch)(grams, i, j) };
     let raw = Spread { value, resamples, sketch, bounds: reading.bounds }.interval(level);
     let finish = reading.finish;

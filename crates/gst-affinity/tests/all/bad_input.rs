@@ -52,8 +52,9 @@ fn what_does_not_go_together_is_refused() {
     assert!(matches!(refused(&[good(2)], twins, &params(), probe()), AffinityError::DuplicateName { .. }));
     let mut few = GradientSamples::new(["set-0", "set-1"]).unwrap();
     few.push(0, vec![1.0]).unwrap();
+    few.push(0, vec![2.0]).unwrap();
     let error = refused(&[good(2), few], facts(2), &params(), probe());
-    assert!(matches!(error, AffinityError::TooFewBatches { point: 1, found: 1, expected: 2, .. }), "{error}");
+    assert!(matches!(error, AffinityError::TooFewBatches { point: 1, found: 2, expected: 3, .. }), "{error}");
     let sketch = ProbeFacts { sketch_size: 64, ..probe() };
     assert!(matches!(
         refused(&[good(2)], facts(2), &params(), sketch),

@@ -1,6 +1,6 @@
 //! What the verdict says, and when.
 
-use gst_affinity::{Affinity, EstimateParams, Metric, ProbeFacts, drift};
+use gst_affinity::{Affinity, EstimateParams, Metric, ProbeFacts, drift, rank_correlation};
 
 use crate::synthetic::{Normal, facts, noisy};
 
@@ -63,6 +63,31 @@ fn noise_is_not_taken_for_structure() {
 }
 
 #[test]
+fn reliability_is_how_well_another_probe_agrees() {
+    for (batches, noise) in [(4, 0.8), (12, 1.2)] {
+        let mut normal = Normal::new(31);
+        let common = normal.vector(60, 1.0);
+        let mut own = |_| normal.vector(60, 0.6).iter().zip(&common).map(|(own, common)| own + common).collect();
+        let means: Vec<Vec<f64>> = (0..8).map(&mut own).collect();
+        let (mut said, mut agreed) = (0.0, 0.0);
+        let repeats = 30;
+        for seed in 0..repeats {
+            let probes = [0, 1].map(|probe| affinity(&means, batches, noise, 100 + 2 * seed + probe));
+            let [first, second] = probes.each_ref().map(|probe| probe.table(Metric::Cosine).unwrap().pairs());
+            said += probes[0].conflict.reliability.unwrap() / repeats as f64;
+            agreed += rank_correlation(&first, &second).unwrap() / repeats as f64;
+        }
+        assert!((0.4..0.8).contains(&agreed), "the test is about probes that agree in part: {agreed}");
+        // Halves of two batches are noisier than the step to the whole supposes, so a little less is said.
+        println!("{batches} batches: a reliability of {said:.2} is said, two probes correlate at {agreed:.2}");
+        assert!(
+            (-0.15..0.05).contains(&(said - agreed)),
+            "a reliability of {said} is said where two probes correlate at {agreed}"
+        );
+    }
+}
+
+#[test]
 fn two_datasets_are_too_few_for_structure() {
     let two = affinity(&opposed(3)[..2], 8, 0.5, 1);
     assert!(two.conflict.reliability.is_none() && says(&two, "1 of 1 pair"), "{:?}", two.verdict);
@@ -71,7 +96,7 @@ fn two_datasets_are_too_few_for_structure() {
 
 #[test]
 fn few_batches_are_called_out() {
-    assert!(says(&affinity(&opposed(3), 2, 0.5, 1), "fewer than 4 batches"));
+    assert!(says(&affinity(&opposed(3), 3, 0.5, 1), "fewer than 4 batches"));
     assert!(!says(&affinity(&opposed(3), 4, 0.5, 1), "fewer than 4 batches"));
 }
 
@@ -98,6 +123,29 @@ fn stability_is_high_with_little_noise_and_low_with_much() {
     assert!(says(&clear, "one probe point cannot show"), "{:?}", clear.verdict);
     let points = [crate::synthetic::noisy(&opposed(3), 8, 0.1, 1), crate::synthetic::noisy(&opposed(3), 8, 0.1, 2)];
     assert!(crate::synthetic::estimate(&points).stability.points > Some(0.9));
+}
+
+#[test]
+fn structure_that_does_not_last_is_not_grouped_by() {
+    let mut normal = Normal::new(12);
+    let centres: Vec<Vec<f64>> = (0..2).map(|_| normal.vector(60, 1.0)).collect();
+    let mut point = |group: fn(usize) -> usize, seed: u64| {
+        let means: Vec<Vec<f64>> = (0..8)
+            .map(|i| normal.vector(60, 0.6).iter().zip(&centres[group(i)]).map(|(own, centre)| own + centre).collect())
+            .collect();
+        noisy(&means, 8, 0.3, seed)
+    };
+    let (early, still, late) = (point(|i| i % 2, 1), point(|i| i % 2, 2), point(|i| i / 4, 3));
+    let last = crate::synthetic::estimate(&[early.clone(), late]);
+    assert!(last.conflict.reliability > Some(0.5) && last.stability.changes_along_the_run(), "{:?}", last.stability);
+    assert!(
+        last.verdict.last().unwrap().contains("mix-all. What sets the pairs apart changes along the run"),
+        "{:?}",
+        last.verdict
+    );
+    let same = crate::synthetic::estimate(&[early, still]);
+    assert!(!same.stability.changes_along_the_run(), "{:?}", same.stability);
+    assert!(same.verdict.last().unwrap().contains("unless a directed measurement"), "{:?}", same.verdict);
 }
 
 /// Three planted groups whose members' gradients differ in size: the default metric must see the groups, and sees them best.

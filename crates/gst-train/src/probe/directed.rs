@@ -27,9 +27,6 @@ const FORWARD_SHARE: f64 = 1.0 / 3.0;
 /// along the gradient of one small batch, without the mean that momentum takes, overshoots.
 const STEP_SHARE: f64 = 0.1;
 
-/// Batches without which a commutator has no gradient of the mixture from other clips.
-const COMMUTATOR_BATCHES: usize = 3;
-
 /// Directed measurements, one entry a repeat.
 #[derive(Default)]
 pub(super) struct Directed {
@@ -73,14 +70,6 @@ impl Directed {
     ) -> Result<bool, TrainError> {
         let wants = |metric| context.probe.directed.contains(&metric);
         let repeats = gradients.common_batches();
-        if wants(Metric::Commutator) && repeats < COMMUTATOR_BATCHES {
-            let found = format!("{} ({repeats} in the smallest dataset)", context.probe.batches);
-            return Err(TrainError::Setting {
-                field: "batches",
-                found,
-                expected: "at least 3 batches a dataset for commutators",
-            });
-        }
         for repeat in 0..repeats {
             if wants(Metric::Lookahead) && !self.look_ahead(repeat, gradients, found, context, &mut go_on)? {
                 return Ok(false);
@@ -143,6 +132,7 @@ impl Directed {
     ) -> Result<bool, TrainError> {
         // Each of the three parts comes from other clips than the two others, and from others again in the next repeat.
         let repeats = gradients.common_batches();
+        // Three different ones: no dataset has fewer than `MIN_BATCHES`.
         let (other, third) = ((repeat + 1) % repeats, (repeat + 2) % repeats);
         let mixture = &found.whole.mixture[third];
         let mut sample = CommutatorSample { gradients: Vec::new(), products: Vec::new() };

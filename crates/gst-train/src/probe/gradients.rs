@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn::module::{Flag, Module, ModuleMapper, Param};
-use gst_affinity::{Cost, DatasetFacts, GradientProbe, GradientSamples, Metric, Preconditioner, SketchParams, Sketcher};
+use gst_affinity::{
+    AffinityError, Cost, DatasetFacts, GradientProbe, GradientSamples, MIN_BATCHES, Metric, Preconditioner, SketchParams,
+    Sketcher,
+};
 use gst_data::{Example, Split};
 use gst_model::{AudioLm, AudioModel, Batch};
 
@@ -75,7 +78,12 @@ impl<'a> Gradients<'a> {
         let probe = GradientProbe::all();
         let parameters = probe.parameters(&model)?;
         let sketcher = Sketcher::new(SketchParams { size: config.sketch_size(parameters), seed: run_seed })?;
-        let batches = datasets.iter().map(|&dataset| split_by_clip(setup, dataset, config, run_seed)).collect();
+        let batches: Vec<_> = datasets.iter().map(|&dataset| split_by_clip(setup, dataset, config, run_seed)).collect();
+        if let Some(few) = batches.iter().position(|batches| batches.len() < MIN_BATCHES) {
+            let dataset = setup.datasets()[datasets[few]].name.clone();
+            let found = batches[few].len();
+            return Err(AffinityError::TooFewBatches { dataset, point: 0, found, expected: MIN_BATCHES }.into());
+        }
         let (mixes, squares) = (config.directed.contains(&Metric::Commutator), config.directed.contains(&Metric::Lookahead));
         Ok(Self { setup, datasets, batches, model, probe, parameters, sketcher, mixes, squares })
     }

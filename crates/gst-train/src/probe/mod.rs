@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use gst_affinity::source::SavedSketches;
 use gst_affinity::{
-    Affinity, Cost, DatasetFacts, EstimateParams, GradientSamples, Measurements, Metric, ProbeFacts, SketchParams,
+    Affinity, Cost, DatasetFacts, EstimateParams, GradientSamples, MIN_BATCHES, Measurements, Metric, ProbeFacts, SketchParams,
 };
 use gst_model::AudioModel;
 use gst_schedule::{Schedule, ScheduleParams, Strategy};
@@ -47,7 +47,7 @@ const SKETCH_SIZE: usize = 8192;
 pub struct ProbeConfig {
     /// Optimizer steps at which gradients are taken, each at least 1, rising.
     pub points: Vec<u64>,
-    /// Batches a dataset and point; at least 2, since estimates use products of different batches only.
+    /// Batches a dataset and point; at least [`MIN_BATCHES`], since estimates use products of different batches only, and intervals resample them.
     pub batches: usize,
     /// Samples a batch; fewer where a dataset has not enough clips.
     pub batch_size: usize,
@@ -94,8 +94,8 @@ impl ProbeConfig {
         if self.points.first().is_none_or(|&first| first == 0) || !rising {
             return refuse("points", format!("{:?}", self.points), "one or more rising steps of at least 1");
         }
-        if self.batches < 2 {
-            return refuse("batches", self.batches.to_string(), "at least 2 batches a dataset");
+        if self.batches < MIN_BATCHES {
+            return refuse("batches", self.batches.to_string(), "at least 3 batches a dataset");
         }
         if self.batch_size == 0 {
             return refuse("batch_size", "0".into(), "at least 1 sample");

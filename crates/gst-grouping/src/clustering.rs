@@ -51,7 +51,12 @@ impl<'a> Clustering<'a> {
             Method::Singletons => Ok(Partition::singletons(datasets)),
             Method::ByDomain => Ok(baseline::by_domain(self.domains)),
             Method::Given => baseline::given(&params.partition, distances.names()),
-            Method::Random => baseline::random(datasets, wanted, params.seed),
+            Method::Random => {
+                // Dealt out by name, so that chance does not depend on how datasets are listed.
+                let mut by_name: Vec<usize> = (0..datasets).collect();
+                by_name.sort_by_key(|&dataset| &distances.names()[dataset]);
+                Ok(baseline::random(datasets, wanted, params.seed)?.arranged(&places(&by_name)))
+            }
             Method::Agglomerative => agglomerative(distances, wanted, params.linkage),
             Method::Exact => exact(distances, wanted).map(|optimum| optimum.partition),
             Method::Community => community(distances, groups, params.kernel),
@@ -61,11 +66,7 @@ impl<'a> Clustering<'a> {
                     return if wanted == 1 { Ok(Partition::single(datasets)) } else { Ok(Partition::singletons(datasets)) };
                 }
                 let here = self.embedding(wanted)?.groups(wanted, params.seed)?;
-                let mut back = vec![0; datasets];
-                for (position, &dataset) in self.order.iter().enumerate() {
-                    back[dataset] = position;
-                }
-                Ok(here.arranged(&back))
+                Ok(here.arranged(&places(&self.order)))
             }
         }
     }
@@ -101,4 +102,13 @@ impl<'a> Clustering<'a> {
         let embedding = Embedding::new(&arranged, self.params.kernel, size.max(groups), self.params.seed)?;
         Ok(self.embedding.get_or_init(|| embedding))
     }
+}
+
+/// Where each dataset is in an order.
+fn places(order: &[usize]) -> Vec<usize> {
+    let mut places = vec![0; order.len()];
+    for (place, &dataset) in order.iter().enumerate() {
+        places[dataset] = place;
+    }
+    places
 }

@@ -245,6 +245,16 @@ pub enum GroupingError {
         /// How many datasets there are.
         datasets: usize,
     },
+    /// A list of groups names a position that no dataset has.
+    #[error("group {group} holds dataset {dataset}, but there are {datasets} (counted from 0)")]
+    NoSuchDataset {
+        /// The position.
+        dataset: usize,
+        /// The group that holds it, counted from 0.
+        group: usize,
+        /// How many datasets there are.
+        datasets: usize,
+    },
     /// A list of groups has one without datasets.
     #[error("group {group} (counted from 0) is empty; leave it out")]
     EmptyGroup {

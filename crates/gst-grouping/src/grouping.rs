@@ -223,6 +223,12 @@ fn squared_from_gram(affinity: &Affinity) -> Option<Array2<f64>> {
     })
 }
 
+/// Squares of a table of debiased distances, which are below 0 where the distances are; `None` where one is undetermined.
+fn squared(distances: &[Vec<Option<f64>>]) -> Option<Array2<f64>> {
+    let values: Option<Vec<f64>> = distances.iter().flatten().map(|value| value.map(|d| d * d.abs())).collect();
+    Array2::from_shape_vec((distances.len(), distances.len()), values?).ok()
+}
+
 /// The groups that each bootstrap replicate of the affinity leads to, with as many groups as were found. Replicates belong to
 /// the metric the affinity was made with; for another metric, and for groups that do not depend on distances, there are none.
 fn replicate_partitions(
@@ -235,8 +241,15 @@ fn replicate_partitions(
     if !params.method.uses_distances() || metric != affinity.metric {
         return Ok(Vec::new());
     }
-    let one = |values: Array2<f64>| Clustering::new(&weighted(affinity, values)?, domains, params).at(Some(groups));
-    affinity.replicate_distances().into_iter().map(one).collect()
+    let one = |(values, replicate): (Array2<f64>, &Vec<Vec<Option<f64>>>)| {
+        let distances = weighted(affinity, values)?;
+        let distances = match squared(replicate).filter(|_| metric == Metric::GradientDistance) {
+            Some(squared) => distances.with_squared(squared)?,
+            None => distances,
+        };
+        Clustering::new(&distances, domains, params).at(Some(groups))
+    };
+    affinity.replicate_distances().into_iter().zip(&affinity.replicates).map(one).collect()
 }
 
 /// How ζ² falls inside groups as their number grows, where side checks are wanted.

@@ -38,8 +38,8 @@ impl Partition {
     /// The partition of `datasets` datasets given as lists of positions.
     ///
     /// # Errors
-    /// [`GroupingError::NotAPartition`] when a dataset is in no list or in several, or a position is out of range;
-    /// [`GroupingError::EmptyGroup`] when a list is empty.
+    /// [`GroupingError::NotAPartition`] when a dataset is in no list or in several; [`GroupingError::NoSuchDataset`] when a position is
+    /// out of range; [`GroupingError::EmptyGroup`] when a list is empty.
     pub fn from_groups(groups: &[Vec<usize>], datasets: usize) -> Result<Self, GroupingError> {
         let mut labels = vec![usize::MAX; datasets];
         let mut times = vec![0; datasets];
@@ -49,7 +49,7 @@ impl Partition {
             }
             for &dataset in members {
                 let Some(label) = labels.get_mut(dataset) else {
-                    return Err(GroupingError::NotAPartition { dataset, found: 1, datasets });
+                    return Err(GroupingError::NoSuchDataset { dataset, group, datasets });
                 };
                 *label = group;
                 times[dataset] += 1;
@@ -164,7 +164,8 @@ mod tests {
         };
         assert_eq!(fault(&[vec![0], vec![2]], 3), (1, 0));
         assert_eq!(fault(&[vec![0, 1], vec![1, 2]], 3), (1, 2));
-        assert_eq!(fault(&[vec![0, 9]], 1), (9, 1));
+        let outside = GroupingError::NoSuchDataset { dataset: 9, group: 0, datasets: 1 };
+        assert_eq!(Partition::from_groups(&[vec![0, 9]], 1), Err(outside));
         assert_eq!(Partition::from_groups(&[vec![0], vec![]], 1), Err(GroupingError::EmptyGroup { group: 1 }));
         let fine = Partition::from_groups(&[vec![1], vec![2, 0]], 3).unwrap();
         assert_eq!(fine.groups(), vec![vec![0, 2], vec![1]]);

@@ -65,15 +65,19 @@ fn count(grouping: &Grouping) -> Option<String> {
     let others = grouping.count_scores.iter().filter(|s| s.groups != chosen && s.groups > 1);
     Some(match grouping.count {
         GroupCount::Eigengap => {
-            let next = others.map(|s| s.score).fold(0.0, f64::max);
+            let next =
+                others.map(|s| s.score).max_by(f64::total_cmp).map_or(String::new(), |gap| format!(", the next widest {gap:.3}"));
             let whole = of(1).filter(|gap| *gap > here);
             let one = whole
                 .map(|gap| format!(" The gap after 1 is wider still ({gap:.3}): the graph itself does not fall into parts."));
-            format!("K by eigengap: {here:.3} after {chosen}, the next widest {next:.3}.{}", one.unwrap_or_default())
+            format!("K by eigengap: {here:.3} after {chosen}{next}.{}", one.unwrap_or_default())
         }
         GroupCount::Silhouette => {
-            let next = others.map(|s| s.score).fold(-1.0, f64::max);
-            format!("K by silhouette: {here:.3} at {chosen}, the next best {next:.3}.")
+            let next = others
+                .map(|s| s.score)
+                .max_by(f64::total_cmp)
+                .map_or(String::new(), |score| format!(", the next best {score:.3}"));
+            format!("K by silhouette: {here:.3} at {chosen}{next}.")
         }
         _ => {
             format!("K by the elbow of the within share: {here:.3} at {chosen}, {:.3} before it.", of(chosen - 1).unwrap_or(1.0))
@@ -177,6 +181,13 @@ fn recommend(grouping: &Grouping, affinity: &Affinity) -> (Recommendation, Strin
     }
     if let Some(index) = unstable {
         return mix_all(format!("The groups would be others with other probe batches (index {index:.2}, wanted {STABLE_FROM})."));
+    }
+    let points =
+        affinity.stability.points.filter(|_| affinity.stability.changes_along_the_run() && !grouping.metric.is_directed());
+    if let Some(points) = points {
+        return mix_all(format!(
+            "What sets the datasets apart changes along the run (rank correlation {points:.2} between probe points)."
+        ));
     }
     match (structured, repeated(affinity).next()) {
         (None, _) => mix_all("Whether there is structure was not tested, and nothing speaks for an order.".to_owned()),

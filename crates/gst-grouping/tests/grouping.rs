@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like the tests themselves")]
 
 use gst_affinity::{
-    Affinity, DatasetFacts, Document, EstimateParams, GradientSamples, LossTable, Measurements, Metric, ProbeFacts,
+    Affinity, DatasetFacts, Dependence, Document, EstimateParams, GradientSamples, LossTable, Measurements, Metric, ProbeFacts,
 };
 use gst_grouping::{GroupCount, Grouping, GroupingError, GroupingParams, Method, OrderBy, Partition, Recommendation};
 
@@ -347,7 +347,7 @@ fn few_datasets_and_equal_datasets_have_a_result() {
 fn zero_gradients_have_a_result() {
     let names = names(4);
     let mut samples = GradientSamples::new(names.iter().cloned()).unwrap();
-    (0..8).for_each(|n| samples.push(n / 2, vec![0.0; 8]).unwrap());
+    (0..12).for_each(|n| samples.push(n / 3, vec![0.0; 8]).unwrap());
     for metric in [Metric::GradientDistance, Metric::Cosine] {
         let (params, probe) = (EstimateParams::default(), ProbeFacts::default());
         let affinity = Affinity::estimate(&[samples.clone()], facts(&names), metric, &params, probe).unwrap();
@@ -380,6 +380,13 @@ fn affinity_and_grouping_recommend_the_same_order() {
     let mut both = dependent.clone();
     let transfer = both.tables[&Metric::Lookahead].clone();
     both.tables.insert(Metric::Transferability, gst_affinity::Table { low: Vec::new(), high: Vec::new(), ..transfer });
+    let grouping = ordered(&both, OrderBy::Prerequisite).unwrap();
+    assert!(grouping.verdict.iter().any(|line| line.contains("`prerequisite` from `lookahead`")), "{:?}", grouping.verdict);
+    // A transfer that shows no direction does not stand before a lookahead that shows some.
+    let mut both = dependent.clone();
+    both.tables.insert(Metric::Transferability, both.tables[&Metric::Lookahead].clone());
+    let without = Dependence { metric: Metric::Transferability, directed: Vec::new(), ..both.dependence[0].clone() };
+    both.dependence.insert(0, without);
     let grouping = ordered(&both, OrderBy::Prerequisite).unwrap();
     assert!(grouping.verdict.iter().any(|line| line.contains("`prerequisite` from `lookahead`")), "{:?}", grouping.verdict);
     // One repeat shows no direction: neither recommends an order.
@@ -453,6 +460,13 @@ fn groups_do_not_depend_on_how_datasets_are_listed() {
         };
         assert_eq!(sorted(&affinity), sorted(&reversed), "{order}");
     }
+    let by_chance = |a: &Affinity| {
+        let mut names = Grouping::new(a, &by(Method::Random)).unwrap().group_names;
+        names.iter_mut().for_each(|group| group.sort());
+        names.sort();
+        names
+    };
+    assert_eq!(by_chance(&affinity), by_chance(&reversed));
 }
 
 #[test]
@@ -463,4 +477,31 @@ fn only_what_rests_on_the_probe_is_charged_for_it() {
     assert!(charged(Method::ByDomain, GroupCount::Fixed(3), OrderBy::SlowFirst));
     assert!(!charged(Method::Random, GroupCount::Fixed(3), OrderBy::Size));
     assert!(!charged(Method::ByDomain, GroupCount::Eigengap, OrderBy::Random));
+}
+
+#[test]
+fn replicates_are_grouped_as_the_estimate_was() {
+    // Noise above the signal: many squared distances come out below 0, and clamping them would change which groups are best.
+    let mut affinity = affinity_of(DATASETS, Metric::GradientDistance, 0.02, 6.0);
+    assert!(affinity.tables[&Metric::GradientDistance].pairs().iter().any(|distance| *distance < 0.0));
+    affinity.replicates = vec![affinity.tables[&Metric::GradientDistance].values.clone(); 3];
+    for method in [Method::Spectral, Method::Agglomerative, Method::Exact, Method::Community] {
+        assert_eq!(Grouping::new(&affinity, &by(method)).unwrap().stability, Some(1.0), "{method}");
+    }
+}
+
+#[test]
+fn groups_of_one_moment_are_not_recommended() {
+    let advice = |points: Option<f64>, method: Method| {
+        let mut affinity = affinity();
+        affinity.stability.points = points;
+        let names: Vec<String> = affinity.datasets.iter().map(|dataset| dataset.name.clone()).collect();
+        let partition = if method == Method::Given { vec![names[..4].to_vec(), names[4..].to_vec()] } else { Vec::new() };
+        Grouping::new(&affinity, &GroupingParams { partition, ..by(method) }).unwrap().recommendation
+    };
+    assert_eq!(advice(None, Method::Spectral), Recommendation::Compare);
+    assert_eq!(advice(Some(0.9), Method::Spectral), Recommendation::Compare);
+    assert_eq!(advice(Some(0.1), Method::Spectral), Recommendation::MixAll);
+    // What somebody says himself is compared all the same.
+    assert_eq!(advice(Some(0.1), Method::Given), Recommendation::Compare);
 }

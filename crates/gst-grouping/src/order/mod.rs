@@ -131,14 +131,15 @@ impl Sources<'_> {
 
     /// Σ_{i∈a, j∈b} of what `entry` makes of share_i share_j and (i, j), for every pair of groups, `[K, K]`.
     pub(crate) fn between(&self, entry: impl Fn(f64, usize, usize) -> f64) -> Array2<f64> {
-        let shares: Vec<Vec<(usize, f64)>> = (0..self.groups.len()).map(|k| self.shares(k)).collect();
-        Array2::from_shape_fn((shares.len(), shares.len()), |(a, b)| {
-            shares[a]
-                .iter()
-                .flat_map(|&(i, x)| shares[b].iter().map(move |&(j, y)| (x * y, i, j)))
-                .map(|(w, i, j)| entry(w, i, j))
-                .sum()
+        self.between_groups(|from, to| {
+            from.iter().flat_map(|&(i, x)| to.iter().map(move |&(j, y)| (x * y, i, j))).map(|(w, i, j)| entry(w, i, j)).sum()
         })
+    }
+
+    /// What `entry` makes of the [`shares`](Self::shares) of two groups, for every pair of them, `[K, K]`.
+    pub(crate) fn between_groups(&self, entry: impl Fn(&[(usize, f64)], &[(usize, f64)]) -> f64) -> Array2<f64> {
+        let shares: Vec<Vec<(usize, f64)>> = (0..self.groups.len()).map(|k| self.shares(k)).collect();
+        Array2::from_shape_fn((shares.len(), shares.len()), |(a, b)| entry(&shares[a], &shares[b]))
     }
 
     fn by_path(&self) -> Result<Ordered, GroupingError> {

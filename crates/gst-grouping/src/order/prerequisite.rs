@@ -53,18 +53,14 @@ pub struct PrerequisiteOrder {
 /// ```
 pub fn prerequisite_order(gains: &Array2<f64>, margins: &Array2<f64>) -> Result<PrerequisiteOrder, GroupingError> {
     let groups = gains.nrows();
-    for (what, matrix) in [("the matrix of gains", gains), ("the matrix of margins", margins)] {
+    let matrices = [("the matrix of gains", "the directed gain", gains), ("the matrix of margins", "the margin", margins)];
+    for (what, entry, matrix) in matrices {
         let (rows, columns) = matrix.dim();
         if (rows, columns) != (groups, groups) {
             return Err(GroupingError::Shape { what, rows, columns, expected: groups });
         }
         if let Some(((i, j), &value)) = matrix.indexed_iter().find(|((i, j), x)| i != j && !x.is_finite()) {
-            return Err(GroupingError::NotFinite {
-                what: "the directed gain",
-                first: format!("#{i}"),
-                second: format!("#{j}"),
-                value,
-            });
+            return Err(GroupingError::NotFinite { what: entry, first: format!("#{i}"), second: format!("#{j}"), value });
         }
     }
     let mut found = Vec::new();
@@ -117,10 +113,14 @@ fn topological(graph: &DiGraph<(), Prerequisite>, nets: &[f64]) -> Vec<usize> {
     sequence
 }
 
-/// The directed table that prerequisites are read from: the measured transfer, else the one-step lookahead, and one that was measured more than
-/// once before one that was not, which has no intervals.
+/// The directed table that prerequisites are read from: the one that the verdict rests on, else the measured transfer, else the one-step
+/// lookahead, and one that was measured more than once before one that was not, which has no intervals.
 fn directed_metric(affinity: &Affinity) -> Option<Metric> {
     let gains = [Metric::Transferability, Metric::Lookahead];
+    let shown = affinity.prerequisites().map(|found| found.metric).filter(|metric| gains.contains(metric));
+    if shown.is_some() {
+        return shown;
+    }
     let repeated = |metric: &Metric| affinity.dependence(*metric).is_some_and(|dependence| dependence.repeats > 1);
     gains.into_iter().find(repeated).or_else(|| gains.into_iter().find(|metric| affinity.table(*metric).is_some()))
 }
@@ -156,9 +156,8 @@ pub(super) fn arrange(sources: &Sources<'_>) -> Result<Ordered, GroupingError> {
     let base = sources.by_name();
     let arranged = |m: Array2<f64>| Array2::from_shape_fn(m.dim(), |(a, b)| m[(base[a], base[b])]);
     let gains = arranged(sources.between(|share, i, j| share * table.get(i, j).unwrap_or(0.0)));
-    // Entries are taken as independent; their half widths add as standard errors do, over both directions.
     let half = |i: usize, j: usize| table.interval(i, j).map_or(0.0, |(low, high)| (high - low) / 2.0);
-    let variances = arranged(sources.between(|share, i, j| (share * half(i, j)).powi(2)));
+    let variances = arranged(sources.between_groups(|from, to| squared_half_width(from, to, half)));
     let margins = (&variances + &variances.t()).mapv(f64::sqrt);
     let order = prerequisite_order(&gains, &margins)?;
     let pairs = order.sequence.len() * order.sequence.len().saturating_sub(1) / 2;
@@ -176,6 +175,15 @@ pub(super) fn arrange(sources: &Sources<'_>) -> Result<Ordered, GroupingError> {
         note += " No group is a prerequisite of another: the order follows net gains, which are noise so far.";
     }
     Ok(Ordered { sequence: order.sequence.into_iter().map(|p| base[p]).collect(), scores: Vec::new(), note })
+}
+
+/// The squared half width of the mean gain of one group's training for another, from those of its entries. Entries (i, j) and (i, k) share the
+/// training on i, entries (i, k) and (j, k) the records that k is judged by: what is shared adds up as it is and the rest as standard errors do, and
+/// of the two ways to share the worse is taken.
+fn squared_half_width(from: &[(usize, f64)], to: &[(usize, f64)], half: impl Fn(usize, usize) -> f64) -> f64 {
+    let trained: f64 = from.iter().map(|(i, x)| (x * to.iter().map(|(j, y)| y * half(*i, *j)).sum::<f64>()).powi(2)).sum();
+    let judged: f64 = to.iter().map(|(j, y)| (y * from.iter().map(|(i, x)| x * half(*i, *j)).sum::<f64>()).powi(2)).sum();
+    trained.max(judged)
 }
 
 #[cfg(test)]
@@ -201,6 +209,19 @@ mod tests {
         let order = prerequisite_order(&gains, &Array2::zeros((3, 3))).unwrap();
         assert_eq!(order.sequence, [0, 1, 2]);
         assert_eq!((order.dropped[0].before, order.dropped[0].after), (2, 0));
+    }
+
+    #[test]
+    fn what_entries_share_does_not_cancel() {
+        let pair = [(0, 0.5), (1, 0.5)];
+        let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found} for {expected}");
+        // Two trained, judged by one: the one's noise is in both.
+        near(squared_half_width(&pair, &[(2, 1.0)], |_, _| 0.4), 0.16);
+        near(squared_half_width(&[(2, 1.0)], &pair, |_, _| 0.4), 0.16);
+        // Two by two: 0.4 over √2, not over 2.
+        near(squared_half_width(&pair, &[(2, 0.5), (3, 0.5)], |_, _| 0.4), 0.08);
+        // All the noise is one training's.
+        near(squared_half_width(&pair, &[(2, 0.5), (3, 0.5)], |i, _| if i == 0 { 0.4 } else { 0.0 }), 0.04);
     }
 
     #[test]

@@ -63,11 +63,14 @@ pub struct Stability {
     pub points: Option<f64>,
 }
 
-impl Stability {
-    /// Whether what sets the pairs apart is another thing from one probe point to the next, however well each is known: a rank correlation of the
-    /// points below 0.4. False where there was one point only.
+impl Affinity {
+    /// Whether what sets the pairs apart is another thing from one probe point to the next: the points' cosines agree at less than 0.4 of the rank
+    /// correlation that they would have if nothing but their noise were different. With the reliability R of the mean of P points that is R / (P −
+    /// (P − 1) R), the reliability of one (Spearman–Brown the other way); 1 where R is not known. False where there was one point only.
     pub fn changes_along_the_run(&self) -> bool {
-        self.points.is_some_and(|points| points < MUCH_THE_SAME / 2.0)
+        let (reliability, points) = (self.conflict.reliability.unwrap_or(1.0), self.probe.points.len().max(1) as f64);
+        let of_one = reliability / (points - (points - 1.0) * reliability);
+        self.stability.points.is_some_and(|found| found < MUCH_THE_SAME / 2.0 * of_one)
     }
 }
 

@@ -22,8 +22,9 @@ pub struct Conflict {
     /// Median of the determined cosines; `None` if there is none.
     #[serde(default)]
     pub median_cosine: Option<f64>,
-    /// Share of the differences between the pairs' cosines that is not noise, 0 to 1, from halves of the batches; `None` with fewer than
-    /// three determined pairs, or where a dataset has fewer than four batches.
+    /// Share of the differences between the pairs' cosines that is neither noise nor the sketch's error, 0 to 1, from halves of the batches, where
+    /// a pair that a half leaves undetermined counts as one that does not agree; `None` with fewer than three determined pairs, or where a
+    /// dataset has fewer than four batches.
     #[serde(default)]
     pub reliability: Option<f64>,
     /// Rank correlation of raw gradient distance with the larger norm of each pair: near 1, the distance tells norms, not
@@ -33,9 +34,15 @@ pub struct Conflict {
 }
 
 impl Conflict {
-    /// From the tables of cosines and of raw distances, the debiased squared norms, and the cosines of all pairs i < j in both halves of the
-    /// batches, for some ways to halve them.
-    pub(crate) fn of(cosines: &Table, distances: &Table, squared_norms: &[f64], halves: &[[Vec<Option<f64>>; 2]]) -> Self {
+    /// From the tables of cosines and of raw distances, the debiased squared norms, the cosines of all pairs i < j in both halves of the batches,
+    /// for some ways to halve them, and the variance that the sketch makes in a cosine.
+    pub(crate) fn of(
+        cosines: &Table,
+        distances: &Table,
+        squared_norms: &[f64],
+        halves: &[[Vec<Option<f64>>; 2]],
+        sketched: f64,
+    ) -> Self {
         let pairs: Vec<(usize, usize)> = (0..cosines.len()).flat_map(|i| (i + 1..cosines.len()).map(move |j| (i, j))).collect();
         let intervals: Vec<(f64, f64)> = pairs.iter().filter_map(|&(i, j)| cosines.interval(i, j)).collect();
         let share =
@@ -43,6 +50,8 @@ impl Conflict {
         let mut values = cosines.pairs();
         let undetermined = pairs.len() - values.len();
         let reliability = if values.len() < 3 { None } else { reliability(halves) };
+        // Both halves share one sketch, whose errors therefore agree.
+        let reliability = reliability.map(|share| (share - sketched / variance(&values)).max(0.0));
         values.sort_by(f64::total_cmp);
         let larger = |&(i, j): &(usize, usize)| Some((distances.get(i, j)?, squared_norms[i].max(squared_norms[j])));
         let (apart, norms): (Vec<f64>, Vec<f64>) = pairs.iter().filter_map(larger).unzip();
@@ -56,6 +65,11 @@ impl Conflict {
             distance_follows_norm: if apart.len() < 3 { None } else { rank_correlation(&apart, &norms) },
         }
     }
+}
+
+fn variance(values: &[f64]) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64
 }
 
 /// How well another probe of as many batches would agree: the rank correlation r of the cosines of two halves of the batches, mean over ways to

@@ -66,17 +66,19 @@ impl Dependence {
     /// Whether more pairs are directed than chance makes: as many or more would be in at most one of twenty measurements without any direction, if
     /// each pair by itself seemed directed with a probability of 1 − level (a binomial tail; pairs that share a dataset are not quite independent).
     pub fn is_beyond_chance(&self) -> bool {
-        at_least(self.directed.len(), self.pairs, 1.0 - self.level) <= 0.05
+        // A hair above a twentieth, which 1 − 0.95 is in binary.
+        at_least(self.directed.len(), self.pairs, 1.0 - self.level) <= 0.05 + 1e-9
     }
 }
 
 /// P(X ≥ found) of a binomial X of n tries with probability p, 0 < p < 1.
 fn at_least(found: usize, n: usize, p: f64) -> f64 {
-    let mut exactly = (n as f64 * (-p).ln_1p()).exp();
+    // In logarithms: of very many pairs none being directed has a probability that is 0 in floating point.
+    let mut exactly = n as f64 * (-p).ln_1p();
     let mut below = 0.0;
-    for k in 0..found.min(n + 1) {
-        below += exactly;
-        exactly *= (n - k) as f64 / (k + 1) as f64 * p / (1.0 - p);
+    for k in 0..found.min(n.saturating_add(1)) {
+        below += exactly.exp();
+        exactly += ((n - k) as f64 / (k + 1) as f64 * p / (1.0 - p)).ln();
     }
     1.0 - below
 }
@@ -142,6 +144,23 @@ pub(crate) fn commutators(samples: &[CommutatorSample], datasets: usize) -> Resu
     samples.iter().enumerate().map(bracket).collect()
 }
 
+/// The mean over `points` probe points of repeats that lie point by point, `[repeats][D][D]`.
+pub(crate) fn along_the_run(repeats: Vec<Vec<Vec<f64>>>, points: usize) -> Result<Vec<Vec<Vec<f64>>>, AffinityError> {
+    if points < 2 {
+        return Ok(repeats);
+    }
+    if !repeats.len().is_multiple_of(points) {
+        let found = format!("{points} for {} repeats", repeats.len());
+        return Err(AffinityError::BadParameter { field: "directed_points", found, expected: "as many repeats at every point" });
+    }
+    let at_each = repeats.len() / points;
+    let (datasets, share) = (repeats.first().map_or(0, Vec::len), 1.0 / points as f64);
+    let mean = |repeat: usize, i: usize, j: usize| -> f64 {
+        repeats[repeat..].iter().step_by(at_each).map(|table| share * table[i][j]).sum()
+    };
+    Ok((0..at_each).map(|repeat| (0..datasets).map(|i| (0..datasets).map(|j| mean(repeat, i, j)).collect()).collect()).collect())
+}
+
 /// The mean over repeats with Student's interval for each entry and for each difference of the two ways. One repeat gives no
 /// interval.
 pub(crate) fn directed(metric: Metric, repeats: &[Vec<Vec<f64>>], level: f64) -> Directed {
@@ -203,7 +222,15 @@ mod tests {
 
     #[test]
     fn a_binomial_tail_is_that_of_the_tables() {
-        for (found, pairs, expected) in [(0, 5, 1.0), (1, 3, 0.142625), (4, 28, 0.049074), (9, 91, 0.038418), (5, 5, 3.125e-7)] {
+        for (found, pairs, expected) in [
+            (0, 5, 1.0),
+            (1, 3, 0.142625),
+            (4, 28, 0.049074),
+            (9, 91, 0.038418),
+            (5, 5, 3.125e-7),
+            (800, 20_000, 1.0),
+            (1_250, 20_000, 0.0),
+        ] {
             let tail = at_least(found, pairs, 0.05);
             assert!((tail - expected).abs() < 1e-6, "{found} of {pairs}: {tail} for {expected}");
         }
@@ -217,7 +244,7 @@ mod tests {
             Dependence { metric: Metric::Lookahead, repeats: 4, pairs, level: 0.95, directed }.is_beyond_chance()
         };
         for (directed, pairs, beyond) in
-            [(0, 0, false), (1, 3, false), (2, 3, true), (3, 28, false), (4, 28, true), (8, 91, false)]
+            [(0, 0, false), (1, 1, true), (1, 3, false), (2, 3, true), (3, 28, false), (4, 28, true), (8, 91, false)]
         {
             assert_eq!(found(directed, pairs), beyond, "{directed} of {pairs}");
         }

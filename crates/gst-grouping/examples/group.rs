@@ -6,7 +6,7 @@ use std::io::Write;
 use gst_affinity::{Affinity, AffinityError, DatasetFacts, EstimateParams, GradientSamples, Metric, ProbeFacts};
 use gst_grouping::{GroupCount, Grouping, GroupingParams, Method, OrderBy, compare};
 
-/// Six datasets of two kinds; a trainer would bring gradients of its own, at least two batches of each.
+/// Six datasets of two kinds; a trainer would bring gradients of its own, at least three batches of each.
 fn probe(seed: usize) -> Result<Affinity, AffinityError> {
     let names = ["read-speech", "dialogue", "news", "jazz", "choir", "solo-piano"];
     let mut samples = GradientSamples::new(names)?;

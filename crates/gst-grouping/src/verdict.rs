@@ -182,8 +182,7 @@ fn recommend(grouping: &Grouping, affinity: &Affinity) -> (Recommendation, Strin
     if let Some(index) = unstable {
         return mix_all(format!("The groups would be others with other probe batches (index {index:.2}, wanted {STABLE_FROM})."));
     }
-    let points =
-        affinity.stability.points.filter(|_| affinity.stability.changes_along_the_run() && !grouping.metric.is_directed());
+    let points = affinity.stability.points.filter(|_| affinity.changes_along_the_run() && !grouping.metric.is_directed());
     if let Some(points) = points {
         return mix_all(format!(
             "What sets the datasets apart changes along the run (rank correlation {points:.2} between probe points)."

@@ -8,12 +8,12 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Affinity, verdict};
 use crate::agreement::rank_correlation;
-use crate::directed::{commutators, directed, gains};
+use crate::directed::{along_the_run, commutators, directed, gains};
 use crate::estimate::bootstrap::{halved_grams, resampled, stretched};
 use crate::estimate::debias::gram;
 use crate::estimate::interval::Spread;
 use crate::estimate::products::Products;
-use crate::estimate::tables::{Grams, cosine, tabled};
+use crate::estimate::tables::{Grams, cosine, sketch_variance, tabled};
 use crate::estimate::{EstimateParams, EstimateValidParams};
 use crate::heterogeneity::shares;
 use crate::samples::check_names;
@@ -66,10 +66,11 @@ pub(super) fn build(
     }
 
     let mut dependence = Vec::new();
+    let points = measured.directed_points;
     for (which, repeats) in [
-        (Metric::Lookahead, gains(Metric::Lookahead, measured.lookahead, datasets.len())?),
+        (Metric::Lookahead, along_the_run(gains(Metric::Lookahead, measured.lookahead, datasets.len())?, points)?),
         (Metric::Transferability, gains(Metric::Transferability, measured.transferability, datasets.len())?),
-        (Metric::Commutator, commutators(measured.commutator, datasets.len())?),
+        (Metric::Commutator, along_the_run(commutators(measured.commutator, datasets.len())?, points)?),
     ] {
         if !repeats.is_empty() {
             let made = directed(which, &repeats, params.level);
@@ -87,7 +88,8 @@ pub(super) fn build(
     let gram: Vec<Vec<f64>> = estimated.raw.estimate.rows().into_iter().map(|row| row.to_vec()).collect();
     let norms: Vec<f64> = estimated.raw.estimate.diag().to_vec();
     let halves: Vec<_> = estimated.halves.iter().map(|halves| halves.each_ref().map(cosines)).collect();
-    let conflict = Conflict::of(&tables[&Metric::Cosine], &tables[&Metric::GradientDistance], &norms, &halves);
+    let sketched = sketch_variance(&estimated.unit);
+    let conflict = Conflict::of(&tables[&Metric::Cosine], &tables[&Metric::GradientDistance], &norms, &halves, sketched);
     let between_points = agreement(estimated.apart.windows(2).map(|pair| (pair[0].as_slice(), pair[1].as_slice())));
     let chosen = off_diagonal(&tables[&metric].values);
     let resampled: Vec<Vec<Option<f64>>> = replicates.iter().map(|rows| off_diagonal(rows)).collect();
@@ -229,14 +231,14 @@ fn estimated(
         if whole.debiased.iter().chain(&whole.plain).any(|value| !value.is_finite()) {
             return Err(AffinityError::Overflow { what: "an inner product of two gradients" });
         }
-        let seed = params.seed.wrapping_add((point as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let resampled = resampled(&products, &whole.debiased, params, seed);
+        // Batches are drawn alike at every point: a probe takes the same clips at each, so their noise is not another one.
+        let resampled = resampled(&products, &whole.debiased, params);
         apart.push(cosines(&whole.debiased));
         // The plain norm is above 0 unless every gradient is 0, and counts a point that is mostly noise for less.
         let size = whole.plain.iter().sum::<f64>() / datasets as f64;
         let share = 1.0 / points.len() as f64;
         let unit_share = if size > 0.0 { share / size } else { 0.0 };
-        let halved = halved_grams(&products, SPLITS, seed);
+        let halved = halved_grams(&products, SPLITS, params.seed);
         if point == 0 {
             halves = halved.iter().map(|_| [0, 1].map(|_| Array2::zeros((datasets, datasets)))).collect();
         }

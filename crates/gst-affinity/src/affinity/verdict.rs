@@ -3,7 +3,7 @@
 use super::Affinity;
 use crate::{Metric, MoreBatches};
 
-/// Batches below which resampled intervals are too narrow to be trusted.
+/// Batches below which resampling cannot tell noise from what varies with the signal.
 const FEW_BATCHES: usize = 4;
 
 /// Rank correlation from which raw distance is said to follow norms.
@@ -39,7 +39,7 @@ fn measured(affinity: &Affinity) -> String {
         size => format!("gradients sketched to {size} values"),
     };
     let warning = if probe.batches < FEW_BATCHES {
-        format!("; with fewer than {FEW_BATCHES} batches the intervals are too narrow, probe more")
+        format!("; with fewer than {FEW_BATCHES} batches the intervals cannot be trusted, probe more")
     } else {
         String::new()
     };
@@ -195,7 +195,7 @@ fn recommendation(affinity: &Affinity) -> String {
             percent(reliability)
         );
     }
-    if let Some(points) = affinity.stability.points.filter(|_| affinity.stability.changes_along_the_run()) {
+    if let Some(points) = affinity.stability.points.filter(|_| affinity.changes_along_the_run()) {
         return format!(
             "Recommendation: mix-all. What sets the pairs apart changes along the run (rank correlation {points:.2} between probe points), so \
              groups made here would not hold."

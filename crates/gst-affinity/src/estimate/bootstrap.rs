@@ -26,11 +26,11 @@ pub(crate) struct Resampled {
 /// three times (once by itself, and once in each factor, whose resampled mean holds the noise of the sample). That part is known
 /// ([`noise_variance`]), so each entry's resamples are drawn towards the estimate until their variance is right, and
 /// then away from it: n resampled batches vary less than n fresh ones, by (n − 1) / n. Equal for any number of threads.
-pub(crate) fn resampled(products: &Products, estimate: &Array2<f64>, params: &EstimateValidParams, seed: u64) -> Resampled {
+pub(crate) fn resampled(products: &Products, estimate: &Array2<f64>, params: &EstimateValidParams) -> Resampled {
     let mut grams: Vec<Array2<f64>> = (0..params.resamples)
         .into_par_iter()
         .map(|resample| {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let mut rng = ChaCha8Rng::seed_from_u64(params.seed);
             rng.set_stream(resample as u64);
             gram(products, &resampled_weights(products, &mut rng)).debiased
         })

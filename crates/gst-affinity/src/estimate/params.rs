@@ -7,7 +7,8 @@ use crate::AffinityError;
 /// The fewest resamples from which an interval is read.
 pub(super) const MIN_RESAMPLES: usize = 20;
 
-/// The most numbers the bootstrap may keep (resamples × D × D; 1 GiB of 64-bit values for each of two matrices).
+/// The most numbers a resampled matrix may have (resamples × D × D; 1 GiB of 64-bit values). Up to nine of them are held at once: of raw gradients, of
+/// unit gradients and of preconditioned ones, for replicates and for intervals.
 pub(super) const MAX_BOOTSTRAP_VALUES: usize = 1 << 27;
 
 /// How to estimate an affinity.

@@ -97,6 +97,17 @@ fn cosine_error(grams: &Grams, i: usize, j: usize) -> f64 {
     (variance.max(0.0) / grams.sketch as f64).sqrt()
 }
 
+/// Mean variance that the sketch alone makes in the cosines of all determined pairs i < j; 0 for exact gradients.
+pub(crate) fn sketch_variance(grams: &Grams) -> f64 {
+    if grams.sketch == 0 {
+        return 0.0;
+    }
+    let pairs = (0..grams.estimate.nrows()).flat_map(|j| (0..j).map(move |i| (i, j)));
+    let determined = pairs.filter(|&(i, j)| cosine(&grams.estimate, i, j).is_some());
+    let variances: Vec<f64> = determined.map(|(i, j)| cosine_error(grams, i, j).powi(2)).collect();
+    variances.iter().sum::<f64>() / variances.len().max(1) as f64
+}
+
 /// The table of a metric that gradients alone decide; `None` for one that losses or products decide.
 pub(crate) fn tabled(metric: Metric, grams: &Grams, params: &EstimateValidParams, keep: usize) -> Option<Tabled> {
     let reading = reading(metric)?;

@@ -56,6 +56,30 @@ fn prerequisites_are_found_and_chance_is_not_taken_for_them() {
     assert!(affinity.verdict.last().unwrap().contains("mix-all"));
 }
 
+/// A probe looks ahead over the same batches at each of its points.
+#[test]
+fn repeats_over_the_same_batches_are_one_repeat() {
+    let once = losses(6, 4, 0.05, |_, _| 0.05);
+    let points = |tables: &[LossTable], directed_points| {
+        let affinity =
+            measured(Measurements { lookahead: tables, directed_points, ..Measurements::default() }, 6, Metric::Lookahead);
+        (affinity.table(Metric::Lookahead).unwrap().interval(0, 1).unwrap(), affinity.dependence[0].repeats)
+    };
+    let ((low, high), repeats) = points(&once, 0);
+    assert_eq!(repeats, 4);
+    let twice: Vec<LossTable> = once.iter().chain(&once).cloned().collect();
+    let ((again_low, again_high), repeats) = points(&twice, 2);
+    assert!(repeats == 4 && (again_low - low).abs() < 1e-12 && (again_high - high).abs() < 1e-12, "{again_low} to {again_high}");
+    assert!(points(&twice, 1).0.0 > low, "eight repeats would seem to know more");
+
+    let odd = Measurements { lookahead: &twice[..7], directed_points: 2, ..Measurements::default() };
+    let samples = [noisy(&vec![vec![1.0, 2.0]; 6], 4, 0.2, 3)];
+    let odd = Measurements { gradients: &samples, ..odd };
+    let refused = Affinity::from_measurements(&odd, facts(6), Metric::Cosine, &EstimateParams::default(), ProbeFacts::default());
+    let message = refused.unwrap_err().to_string();
+    assert!(message.contains("directed_points") && message.contains("2 for 7 repeats"), "{message}");
+}
+
 #[test]
 fn chance_directs_about_one_pair_in_twenty() {
     let mut found = 0;

@@ -1,6 +1,8 @@
 //! What the verdict says, and when.
 
-use gst_affinity::{Affinity, EstimateParams, Metric, ProbeFacts, drift, rank_correlation};
+use gst_affinity::{
+    Affinity, EstimateParams, GradientSamples, Metric, ProbeFacts, SketchParams, Sketcher, drift, rank_correlation,
+};
 
 use crate::synthetic::{Normal, facts, noisy};
 
@@ -87,6 +89,56 @@ fn reliability_is_how_well_another_probe_agrees() {
     }
 }
 
+/// A probe takes the same clips at every point, and one sketch for all batches: both put the same errors into both halves.
+#[test]
+fn errors_that_halves_share_are_not_taken_for_structure() {
+    let mut normal = Normal::new(8);
+    let common = vec![normal.vector(100, 1.0); 8];
+    let (mut twice, mut sketched) = (0.0, 0.0);
+    let repeats = 20;
+    for seed in 0..repeats {
+        let point = noisy(&common, 8, 3.0, 50 + seed);
+        let said = |affinity: Affinity| affinity.conflict.reliability.unwrap() / repeats as f64;
+        twice += said(crate::synthetic::estimate(&[point.clone(), point.clone()]));
+        let sketcher = Sketcher::new(SketchParams { size: 64, seed }).unwrap();
+        let mut sketch = GradientSamples::new(point.names()).unwrap();
+        let clear = noisy(&common, 8, 0.3, 50 + seed);
+        for dataset in 0..common.len() {
+            for batch in clear.batches(dataset) {
+                sketch.push(dataset, sketcher.sketch(batch)).unwrap();
+            }
+        }
+        let params = EstimateParams { resamples: 20, ..EstimateParams::default() };
+        let probe = ProbeFacts { sketch_size: 64, ..ProbeFacts::default() };
+        sketched += said(Affinity::estimate(&[sketch], facts(common.len()), Metric::Cosine, &params, probe).unwrap());
+    }
+    assert!(
+        twice < 0.25 && sketched < 0.25,
+        "reliability of equal datasets: {twice:.2} of two points, {sketched:.2} of a sketch"
+    );
+}
+
+/// Eight probe points of one structure, each so noisy that two of them agree at less than 0.4.
+#[test]
+fn noisy_points_of_one_structure_do_not_change_along_the_run() {
+    let mut normal = Normal::new(31);
+    let common = normal.vector(60, 1.0);
+    let means: Vec<Vec<f64>> =
+        (0..8).map(|_| normal.vector(60, 0.6).iter().zip(&common).map(|(own, common)| own + common).collect()).collect();
+    let (mut known, mut low, mut changes) = (0, 0, 0);
+    for seed in 0..20 {
+        let points: Vec<GradientSamples> = (0..8).map(|point| noisy(&means, 4, 1.6, 1000 + 8 * seed + point)).collect();
+        let affinity = crate::synthetic::estimate(&points);
+        if affinity.conflict.reliability >= Some(0.5) {
+            known += 1;
+            low += usize::from(affinity.stability.points < Some(0.4));
+            changes += usize::from(affinity.changes_along_the_run());
+        }
+    }
+    println!("{known} of 20 are known, {low} of them agree at less than 0.4 from point to point, {changes} are said to change");
+    assert!(low >= 10 && changes <= 1, "{low} of {known} agree at less than 0.4, {changes} are said to change");
+}
+
 #[test]
 fn two_datasets_are_too_few_for_structure() {
     let two = affinity(&opposed(3)[..2], 8, 0.5, 1);
@@ -137,14 +189,14 @@ fn structure_that_does_not_last_is_not_grouped_by() {
     };
     let (early, still, late) = (point(|i| i % 2, 1), point(|i| i % 2, 2), point(|i| i / 4, 3));
     let last = crate::synthetic::estimate(&[early.clone(), late]);
-    assert!(last.conflict.reliability > Some(0.5) && last.stability.changes_along_the_run(), "{:?}", last.stability);
+    assert!(last.conflict.reliability > Some(0.5) && last.changes_along_the_run(), "{:?}", last.stability);
     assert!(
         last.verdict.last().unwrap().contains("mix-all. What sets the pairs apart changes along the run"),
         "{:?}",
         last.verdict
     );
     let same = crate::synthetic::estimate(&[early, still]);
-    assert!(!same.stability.changes_along_the_run(), "{:?}", same.stability);
+    assert!(!same.changes_along_the_run(), "{:?}", same.stability);
     assert!(same.verdict.last().unwrap().contains("unless a directed measurement"), "{:?}", same.verdict);
 }
 

@@ -163,9 +163,10 @@ fn split_by_clip(setup: &Setup, dataset: usize, probe: &ProbeConfig, run_seed: u
         clips.entry(seed::derive(&[run_seed, dataset as u64, seed::derive(&name)])).or_default().push(index);
     }
     let clips: Vec<Vec<usize>> = clips.into_values().collect();
-    let size = probe.batch_size.min(clips.len() / probe.batches).max(1);
     let usable = |records: &Vec<usize>| setup.source.load(Split::Train, dataset, records[0]).is_ok();
-    let records: Vec<usize> =
-        clips.iter().filter(|records| usable(records)).take(size * probe.batches).map(|records| records[0]).collect();
+    let most = probe.batch_size * probe.batches;
+    let mut records: Vec<usize> = clips.iter().filter(|records| usable(records)).take(most).map(|records| records[0]).collect();
+    let size = (records.len() / probe.batches).max(1);
+    records.truncate(size * probe.batches);
     records.chunks(size).map(<[usize]>::to_vec).collect()
 }

@@ -282,6 +282,7 @@ fn estimate(
         lookahead: &directed.lookahead,
         transferability: &directed.transferability,
         commutator: &directed.commutator,
+        directed_points: samples.len(),
     };
     Ok(Affinity::from_measurements(&measured, facts, probe.metric, &params, probe_facts)?)
 }

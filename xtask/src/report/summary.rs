@@ -58,6 +58,19 @@ fn recommendation(evidence: &Evidence) -> Option<String> {
     Some(format!("What gst recommends from the affinity alone (seed {seed}): {sentence}"))
 }
 
+/// How many samples a saving is, in words that go on with the baseline. `at_most`: the true saving is no more than that.
+fn amount(saving: f64, at_most: bool) -> String {
+    let part = (100.0 * saving.abs()).round();
+    match (part, saving < 0.0, at_most) {
+        (0.0, _, true) => "at least as many samples as".to_owned(),
+        (0.0, _, false) => "as many samples as".to_owned(),
+        (_, true, true) => format!("at least {part}\u{202f}% more samples than"),
+        (_, true, false) => format!("{part}\u{202f}% more samples than"),
+        (_, false, true) => format!("at most {part}\u{202f}% fewer samples than"),
+        (_, false, false) => format!("{part}\u{202f}% fewer samples than"),
+    }
+}
+
 fn saving(evidence: &Evidence, comparison: &Comparison<'_>, strategy: &str) -> Option<String> {
     let reaches = comparison.reaches(strategy, SPOKEN);
     if reaches.is_empty() {
@@ -80,22 +93,30 @@ fn saving(evidence: &Evidence, comparison: &Comparison<'_>, strategy: &str) -> O
     } else {
         format!("no difference from {baseline} is shown")
     };
-    let more = if interval.mean < 0.0 { "more" } else { "fewer" };
-    let at_least = match (savings.iter().any(|s| s.at_most), more) {
-        (true, "more") => "at least ",
-        (true, _) => "at most ",
-        _ => "",
-    };
+    let amount = amount(interval.mean, savings.iter().any(|s| s.at_most));
     let missed = if missed > 0 { format!("; {missed} of {} seeds missed it", reaches.len()) } else { String::new() };
     let null = if null.is_empty() { String::new() } else { format!("; {baseline} against {baseline} spans {}", range(&null)) };
     Some(format!(
-        "{strategy} needed {at_least}{}\u{202f}% {more} samples than {baseline} to reach {level}{} (saving {}, 95\u{202f}% interval {} to {}, {} \
+        "{strategy} needed {amount} {baseline} to reach {level}{} (saving {}, 95\u{202f}% interval {} to {}, {} \
          seeds{missed}{null}): {verdict}.",
-        (100.0 * interval.mean.abs()).round(),
         if probed { ", the probe counted" } else { "" },
         percent(interval.mean),
         percent(interval.low),
         percent(interval.high),
         savings.len(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::amount;
+
+    #[test]
+    fn a_saving_that_rounds_to_nothing_is_no_percentage() {
+        assert_eq!(amount(-0.004, true), "at least as many samples as");
+        assert_eq!(amount(0.004, false), "as many samples as");
+        assert_eq!(amount(0.104, true), "at most 10\u{202f}% fewer samples than");
+        assert_eq!(amount(-0.104, true), "at least 10\u{202f}% more samples than");
+        assert_eq!(amount(-0.104, false), "10\u{202f}% more samples than");
+    }
 }

@@ -376,6 +376,11 @@ fn affinity_and_grouping_recommend_the_same_order() {
     for verdict in [&dependent.verdict, &grouping.verdict] {
         assert!(last(verdict).contains("compare") && last(verdict).contains("prerequisite"), "{verdict:?}");
     }
+    // An order of dependence is worth a try where the cosines are others at the next probe point, too.
+    let mut changed = dependent.clone();
+    changed.stability.points = Some(0.1);
+    assert!(changed.changes_along_the_run());
+    assert_eq!(ordered(&changed, OrderBy::Prerequisite).unwrap().recommendation, Recommendation::Compare);
     // What was measured more than once is read before what was not.
     let mut both = dependent.clone();
     let transfer = both.tables[&Metric::Lookahead].clone();

@@ -148,7 +148,9 @@ fn two_datasets_are_too_few_for_structure() {
 
 #[test]
 fn few_batches_are_called_out() {
-    assert!(says(&affinity(&opposed(3), 3, 0.5, 1), "fewer than 4 batches"));
+    let few = affinity(&opposed(3), 3, 0.5, 1);
+    assert!(few.conflict.reliability.is_none(), "three batches have no halves of two");
+    assert!(says(&few, "fewer than 4 batches") && says(&few, "3 batches of a dataset cannot be halved"), "{:?}", few.verdict);
     assert!(!says(&affinity(&opposed(3), 4, 0.5, 1), "fewer than 4 batches"));
 }
 

@@ -132,6 +132,30 @@ fn the_probe_is_counted_for_strategies_that_read_groups() {
 }
 
 #[test]
+fn what_is_saved_if_the_probe_cost_nothing_is_said_beside_it() {
+    let folder = made_up(2);
+    write_report(folder.path()).expect("a report");
+    let results = results(folder.path());
+    let get = |strategy: &str, seed, of: &str, measure: &str| {
+        results[&(strategy.to_string(), seed, of.to_string(), measure.to_string())]
+    };
+    let saved = |seed| {
+        let probe = get("gst-progressive", seed, "all", "probe_samples");
+        assert!(probe > 0.0 && get("gst-progressive", seed, "weighted", "missed_95") == 0.0, "the test needs both");
+        let (ours, baseline) =
+            (get("gst-progressive", seed, "weighted", "samples_to_95"), get("mix-all", seed, "weighted", "samples_to_95"));
+        1.0 - (ours - probe) / baseline
+    };
+    let mean = 100.0 * (saved(0) + saved(1)) / 2.0;
+    let table = fs::read_to_string(folder.path().join("table.md")).expect("table.md");
+    let row = table.lines().find(|line| line.starts_with("| samples to 95 %, if the probe cost nothing |")).expect("a row");
+    let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+    assert_eq!(cells[3], "–", "sequential has no probe: {row}");
+    let sign = if mean > 0.0 { "+" } else { "−" };
+    assert!(cells[2].contains(&format!("{sign}{:.0}\u{202f}%", mean.abs())), "{mean} of {row}");
+}
+
+#[test]
 fn figures_of_the_table_are_the_means_of_the_results() {
     let folder = made_up(2);
     write_report(folder.path()).expect("a report");

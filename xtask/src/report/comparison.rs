@@ -1,6 +1,6 @@
 //! Every strategy against the baseline: cost to a target, savings, and whether there is enough to judge by.
 
-use super::artifacts::Unit;
+use super::artifacts::{Cost, Unit};
 use super::convergence::Reach;
 use super::evidence::Evidence;
 use super::interval::Interval;
@@ -61,6 +61,13 @@ impl<'a> Comparison<'a> {
     pub(crate) fn savings(&self, strategy: &str, share: f64, unit: Unit) -> Vec<Saving> {
         let target = self.target(share);
         target.map_or_else(Vec::new, |target| paired(&self.evidence.trials(strategy), &self.baseline, target, unit))
+    }
+
+    /// The same if no probe had cost anything, as it nearly does not in a long run.
+    pub(crate) fn savings_without_probe(&self, strategy: &str, share: f64, unit: Unit) -> Vec<Saving> {
+        let free = |trial| Trial { before: Cost::default(), ..trial };
+        let trials: Vec<Trial<'_>> = self.evidence.trials(strategy).into_iter().map(free).collect();
+        self.target(share).map_or_else(Vec::new, |target| paired(&trials, &self.baseline, target, unit))
     }
 
     /// Mean saving with its interval, or why there is none.

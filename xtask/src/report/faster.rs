@@ -44,6 +44,19 @@ pub(crate) fn faster(evidence: &Evidence, comparison: &Comparison<'_>) -> Option
             saving_cell(&savings.iter().map(|saving| saving.saving).collect::<Vec<_>>())
         });
     }
+    let probed = |strategy: &str| evidence.runs_of(strategy).any(|run| run.result.probe_cost.samples > 0.0);
+    if strategies.iter().any(|strategy| probed(strategy)) {
+        row("samples to 95 %, if the probe cost nothing".into(), &|strategy| match probed(strategy) {
+            true => saving_cell(
+                &comparison
+                    .savings_without_probe(strategy, 0.95, Unit::Samples)
+                    .iter()
+                    .map(|saving| saving.saving)
+                    .collect::<Vec<_>>(),
+            ),
+            false => Cell::from("–"),
+        });
+    }
     for part in PARTS {
         row(format!("accuracy after {:.0} % of {baseline}’s steps", 100.0 * part), &|strategy| {
             difference_cell(&pairs(evidence, strategy, &|run, other| {
